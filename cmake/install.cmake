@@ -1,0 +1,1 @@
+# Installation: filled by the packaging of cmd, man and completions.

@@ -1,0 +1,15 @@
+# One INTERFACE target carries warnings and sanitizers to everything that is ours.
+add_library(fabric_options INTERFACE)
+target_compile_options(fabric_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Woverloaded-virtual -Wimplicit-fallthrough -Wformat=2 -Wnull-dereference)
+if(FABRIC_WERROR)
+  target_compile_options(fabric_options INTERFACE -Werror)
+endif()
+if(FABRIC_SANITIZE)
+  target_compile_options(fabric_options INTERFACE
+    -fsanitize=${FABRIC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(fabric_options INTERFACE -fsanitize=${FABRIC_SANITIZE})
+endif()
+target_include_directories(fabric_options INTERFACE ${PROJECT_SOURCE_DIR}/lib
+                                                    ${PROJECT_BINARY_DIR}/lib)

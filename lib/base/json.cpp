@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json.hpp"
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace fabric::json {
+namespace {
+
+using rapidjson::MemoryStream;
+using rapidjson::Reader;
+using rapidjson::SizeType;
+
+constexpr unsigned k_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+                             rapidjson::kParseFullPrecisionFlag;
+
+// Passes events on and stops when nesting goes too deep.
+template <class Next>
+class DepthLimit {
+ public:
+  explicit DepthLimit(Next& next) : next_(next) {}
+  bool Null() { return next_.Null(); }
+  bool Bool(bool b) { return next_.Bool(b); }
+  bool Int(int i) { return next_.Int(i); }
+  bool Uint(unsigned u) { return next_.Uint(u); }
+  bool Int64(int64_t i) { return next_.Int64(i); }
+  bool Uint64(uint64_t u) { return next_.Uint64(u); }
+  bool Double(double d) { return next_.Double(d); }
+  bool RawNumber(const char* s, SizeType n, bool copy) { return next_.RawNumber(s, n, copy); }
+  bool String(const char* s, SizeType n, bool copy) { return next_.String(s, n, copy); }
+  bool Key(const char* s, SizeType n, bool copy) { return next_.Key(s, n, copy); }
+  bool StartObject() { return ++depth_ <= k_max_depth && next_.StartObject(); }
+  bool EndObject(SizeType n) { return --depth_ >= 0 && next_.EndObject(n); }
+  bool StartArray() { return ++depth_ <= k_max_depth && next_.StartArray(); }
+  bool EndArray(SizeType n) { return --depth_ >= 0 && next_.EndArray(n); }
+
+ private:
+  Next& next_;
+  int depth_ = 0;
+};
+
+// Lets Document::Populate read from text through the depth limit.
+class Generator {
+ public:
+  explicit Generator(std::string_view text) : text_(text) {}
+  template <class Handler>
+  bool operator()(Handler& handler) {
+    MemoryStream stream(text_.data(), text_.size());
+    DepthLimit<Handler> limited(handler);
+    result = reader_.Parse<k_flags>(stream, limited);
+    return !result.IsError();
+  }
+  rapidjson::ParseResult result;
+
+ private:
+  std::string_view text_;
+  Reader reader_;
+};
+
+tl::unexpected<Error> parse_error(std::string_view text, const rapidjson::ParseResult& result) {
+  size_t offset = std::min(result.Offset(), text.size());
+  std::string_view before = text.substr(0, offset);
+  auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  size_t line_start = before.rfind('\n');
+  size_t column = offset - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1;
+  std::string what = result.Code() == rapidjson::kParseErrorTermination
+                         ? "nested deeper than " + std::to_string(k_max_depth) + " levels"
+                         : rapidjson::GetParseError_En(result.Code());
+  if (what.ends_with('.')) what.pop_back();
+  return fail(ErrorCode::usage, "invalid JSON at " + std::to_string(line) + ":" +
+                                    std::to_string(column) + ": " + what);
+}
+
+// Finds the span of one member of the top-level object.
+class MemberSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, MemberSpan> {
+ public:
+  MemberSpan(std::string_view key, const MemoryStream& stream) : key_(key), stream_(stream) {}
+  bool Default() { return value_done(); }
+  bool String(const char*, SizeType, bool) { return value_done(); }
+  bool Key(const char* s, SizeType n, bool) {
+    wanted_ = depth_ == 1 && std::string_view(s, n) == key_;
+    if (wanted_) begin = stream_.Tell();
+    return true;
+  }
+  bool StartObject() { return open(); }
+  bool StartArray() { return open(); }
+  bool EndObject(SizeType) { return close(); }
+  bool EndArray(SizeType) { return close(); }
+
+  size_t begin = 0;
+  size_t end = 0;
+
+ private:
+  bool open() {
+    ++depth_;
+    return true;
+  }
+  bool close() {
+    --depth_;
+    return value_done();
+  }
+  bool value_done() {
+    if (wanted_ && depth_ == 1) {
+      end = stream_.Tell();
+      wanted_ = false;
+    }
+    return true;
+  }
+  std::string_view key_;
+  const MemoryStream& stream_;
+  int depth_ = 0;
+  bool wanted_ = false;
+};
+
+// Length of the valid UTF-8 sequence at the front of `s`, or 0.
+size_t utf8_length(std::string_view s) {
+  auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
+  auto tail = [&](size_t i) { return i < s.size() && (byte(i) & 0xc0) == 0x80; };
+  unsigned char c = byte(0);
+  if (c < 0x80) return 1;
+  if (c >= 0xc2 && c <= 0xdf) return tail(1) ? 2 : 0;
+  if (c >= 0xe0 && c <= 0xef) {
+    if (!tail(1) || !tail(2)) return 0;
+    if (c == 0xe0 && byte(1) < 0xa0) return 0;
+    if (c == 0xed && byte(1) > 0x9f) return 0;
+    return 3;
+  }
+  if (c >= 0xf0 && c <= 0xf4) {
+    if (!tail(1) || !tail(2) || !tail(3)) return 0;
+    if (c == 0xf0 && byte(1) < 0x90) return 0;
+    if (c == 0xf4 && byte(1) > 0x8f) return 0;
+    return 4;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<Document> parse(std::string_view text) {
+  Document document;
+  Generator generator(text);
+  document.Populate(generator);
+  if (generator.result.IsError()) return parse_error(text, generator.result);
+  return document;
+}
+
+Status validate(std::string_view text) {
+  Reader reader;
+  MemoryStream stream(text.data(), text.size());
+  rapidjson::BaseReaderHandler<> nothing;
+  DepthLimit<rapidjson::BaseReaderHandler<>> limited(nothing);
+  auto result = reader.Parse<k_flags>(stream, limited);
+  if (result.IsError()) return parse_error(text, result);
+  return {};
+}
+
+std::string_view raw_member(std::string_view text, std::string_view key) {
+  Reader reader;
+  MemoryStream stream(text.data(), text.size());
+  MemberSpan span(key, stream);
+  reader.Parse<rapidjson::kParseIterativeFlag>(stream, span);
+  std::string_view raw = text.substr(span.begin, span.end - span.begin);
+  size_t start = raw.find_first_not_of(" \t\r\n:");
+  return start == std::string_view::npos ? std::string_view{} : raw.substr(start);
+}
+
+const Value* find(const Value& object, std::string_view key) {
+  if (!object.IsObject()) return nullptr;
+  auto it = object.FindMember(Value(rapidjson::StringRef(key.data(), static_cast<SizeType>(key.size()))));
+  return it == object.MemberEnd() ? nullptr : &it->value;
+}
+
+std::optional<std::string_view> get_string(const Value& object, std::string_view key) {
+  const Value* v = find(object, key);
+  if (!v || !v->IsString()) return std::nullopt;
+  return text_of(*v);
+}
+
+std::optional<int64_t> get_int(const Value& object, std::string_view key) {
+  const Value* v = find(object, key);
+  if (!v || !v->IsInt64()) return std::nullopt;
+  return v->GetInt64();
+}
+
+std::optional<double> get_number(const Value& object, std::string_view key) {
+  const Value* v = find(object, key);
+  if (!v || !v->IsNumber()) return std::nullopt;
+  return v->GetDouble();
+}
+
+std::optional<bool> get_bool(const Value& object, std::string_view key) {
+  const Value* v = find(object, key);
+  if (!v || !v->IsBool()) return std::nullopt;
+  return v->GetBool();
+}
+
+std::string to_text(const Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  static constexpr char k_hex[] = "0123456789abcdef";
+  out += '"';
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text[0]);
+    size_t length = 1;
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c < 0x20 || c == 0x7f) {
+      out += "\\u00";
+      out += k_hex[c >> 4];
+      out += k_hex[c & 15];
+    } else if ((length = utf8_length(text)) == 0) {
+      out += "\xef\xbf\xbd";
+      length = 1;
+    } else {
+      out.append(text.substr(0, length));
+    }
+    text.remove_prefix(length);
+  }
+  out += '"';
+}
+
+void Writer::separate() {
+  if (need_comma_) out_ += ',';
+  need_comma_ = true;
+}
+Writer& Writer::begin_object() {
+  separate();
+  out_ += '{';
+  need_comma_ = false;
+  return *this;
+}
+Writer& Writer::end_object() {
+  out_ += '}';
+  need_comma_ = true;
+  return *this;
+}
+Writer& Writer::begin_array() {
+  separate();
+  out_ += '[';
+  need_comma_ = false;
+  return *this;
+}
+Writer& Writer::end_array() {
+  out_ += ']';
+  need_comma_ = true;
+  return *this;
+}
+Writer& Writer::key(std::string_view name) {
+  separate();
+  append_quoted(out_, name);
+  out_ += ':';
+  need_comma_ = false;
+  return *this;
+}
+Writer& Writer::string(std::string_view value) {
+  separate();
+  append_quoted(out_, value);
+  return *this;
+}
+Writer& Writer::integer(int64_t value) {
+  separate();
+  out_ += std::to_string(value);
+  return *this;
+}
+Writer& Writer::number(double value) {
+  if (!std::isfinite(value)) return null();
+  separate();
+  char buffer[32];
+  auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  out_.append(buffer, end);
+  return *this;
+}
+Writer& Writer::boolean(bool value) {
+  separate();
+  out_ += value ? "true" : "false";
+  return *this;
+}
+Writer& Writer::null() {
+  separate();
+  out_ += "null";
+  return *this;
+}
+Writer& Writer::raw(std::string_view json) {
+  separate();
+  out_.append(json);
+  return *this;
+}
+
+}  // namespace fabric::json

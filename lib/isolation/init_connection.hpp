@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The supervisor's end of the control socket of one fabric-init (wire format: init_wire.hpp).
+// One thread at a time. Non-blocking: put fd() into epoll; receive() until it returns nullopt.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace fabric {
+
+// An attempt is named by a number that is never used twice in a workspace.
+using AttemptId = uint64_t;
+
+struct StartRequest {
+  AttemptId attempt = 0;
+  uint32_t slot = 0;                      // which cgroup leaf, below SandboxSpec::slots
+  std::vector<std::string> argv;          // argv[0] is looked up in PATH of env, inside
+  std::vector<std::string> env;           // "NAME=value": all of it, nothing is inherited
+  MonoTime deadline;                      // 0: none. Then stop_signal, and after grace the kill
+  Duration grace = Duration::seconds(5);
+  int stop_signal = 15;
+  uint64_t output_limit = uint64_t{64} << 20;  // bytes a stream; what is beyond is counted and dropped
+  bool worker = false;  // stdin and stdout carry JSON-RPC lines (see Line) instead of files
+};
+
+enum class EndReason : uint8_t {
+  exited,     // by itself: exit_code or signal say how
+  timed_out,  // its deadline passed
+  stopped,    // stop() or kill() was asked for
+  memory,     // killed by the memory limit
+  not_started,  // exec failed: exit_code is 127 (not found) or 126; message says why
+};
+
+// How an attempt ended. Kept in the exit journal, and sent again after a reconnection until
+// acknowledged, so no supervisor crash can lose it.
+struct AttemptExit {
+  AttemptId attempt = 0;
+  EndReason reason = EndReason::exited;
+  int exit_code = 0;  // when signal is 0
+  int signal = 0;
+  Duration cpu;
+  uint64_t memory_peak_bytes = 0;
+  uint64_t stdout_bytes = 0, stderr_bytes = 0;      // written to the files
+  uint64_t stdout_dropped = 0, stderr_dropped = 0;  // beyond output_limit
+  WallTime ended_at;
+  std::string message;
+};
+struct AttemptStarted {
+  AttemptId attempt = 0;
+  pid_t pid = 0;  // as seen by the supervisor (host pid); for display only, never for signals
+};
+// One line from a worker's stdout, without the newline. Acknowledge by sequence once acted upon.
+struct WorkerLine {
+  AttemptId attempt = 0;  // of the worker process
+  uint64_t sequence = 0;
+  std::string text;
+  bool truncated = false;  // longer than k_max_line: the rest was dropped
+};
+struct InitState {  // first event after connecting
+  std::vector<AttemptId> running;
+};
+using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine>;
+
+constexpr size_t k_max_line = size_t{1} << 20;
+constexpr size_t k_max_start_bytes = size_t{128} << 10;  // argv and env together
+
+class InitConnection {
+ public:
+  InitConnection() = default;
+  explicit InitConnection(Fd socket);
+  [[nodiscard]] int fd() const { return socket_.get(); }
+
+  // `input`, `output`, `error` become descriptors 0, 1, 2 through pipes that init owns; init writes
+  // the files. For a worker, `input` and `output` are invalid Fds. ErrorCode::usage when argv and
+  // env exceed k_max_start_bytes.
+  Status start(const StartRequest& request, const Fd& input, const Fd& output, const Fd& error);
+  Status signal(AttemptId attempt, int signal_number);
+  // stop_signal now, kill after grace.
+  Status stop(AttemptId attempt, Duration grace);
+  Status kill(AttemptId attempt);
+  Status write_line(AttemptId worker, std::string_view line);  // adds the newline
+  Status acknowledge_exit(AttemptId attempt);
+  Status acknowledge_line(AttemptId worker, uint64_t sequence);
+  // init stops everything within `grace` and exits.
+  Status shut_down(Duration grace);
+  // True while bytes wait that the socket did not take; call flush() when it is writable.
+  [[nodiscard]] bool wants_write() const;
+  Status flush();
+
+  // nullopt: nothing to read now. An error (end of file included): the connection is gone.
+  Result<std::optional<InitEvent>> receive();
+
+ private:
+  Fd socket_;
+  // partial reads and unsent messages
+  struct Buffers;
+  std::shared_ptr<Buffers> buffers_;
+};
+
+}  // namespace fabric

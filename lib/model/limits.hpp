@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent may use, and how strongly it is walled in. Names are those of the requirements.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace fabric {
+
+enum class IsolationLevel : uint8_t { none, process, container };
+
+std::string_view to_string(IsolationLevel level);
+Result<IsolationLevel> parse_isolation_level(std::string_view text);
+
+// 0 means "no limit" in each field.
+struct Limits {
+  uint64_t memory_bytes = uint64_t{512} << 20;  // includes swap
+  uint32_t cpu_millicores = 1000;               // 1000 is one core
+  uint32_t pids = 512;                          // processes and threads
+  bool operator==(const Limits&) const = default;
+};
+
+// "1.0", "0.25", "none": cores to thousandths of a core.
+Result<uint32_t> parse_cpu_cores(std::string_view text);
+std::string cpu_cores_to_string(uint32_t millicores);
+
+}  // namespace fabric
