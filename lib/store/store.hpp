@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store: the truth about a workspace, in LMDB under .fabric/store (format: docs/store-format.md).
+//
+// Its interface is domain operations, never keys and pages. Index rows and counters are derived from
+// records in one place (save), so they cannot disagree with them.
+//
+// Processes: any number of readers without locks; one writer at a time. Who may write is decided by
+// the ownership lock (ownership.hpp): the supervisor for life, or a direct command for one
+// transaction. A process opens one Store once (LMDB's locks break otherwise) and never uses it
+// after fork.
+// Threads: a Store may be shared; a transaction belongs to the thread that made it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/agent.hpp"
+#include "model/task.hpp"
+
+namespace fabric::store {
+
+// Who supervises, as last written by a supervisor. Whether it lives is told by the ownership lock.
+struct SupervisorRecord {
+  int64_t pid = 0;
+  uint64_t pid_start_time = 0;
+  std::string boot_id;
+  WallTime since;
+  std::string version;
+};
+
+struct TaskFilter {
+  std::optional<TaskState> state;
+  std::string agent;  // "" is any
+  std::string type;
+  size_t limit = 50;  // 0: all
+};
+
+struct StoreStat {
+  uint32_t schema_version = 0;
+  uint64_t file_bytes = 0, used_bytes = 0, map_bytes = 0;
+  uint64_t last_transaction = 0;
+  uint32_t readers = 0, max_readers = 0;
+  struct Table {
+    std::string name;
+    uint64_t entries = 0, bytes = 0;
+  };
+  std::vector<Table> tables;
+};
+
+struct CheckReport {
+  uint64_t records = 0;
+  std::vector<std::string> problems;  // one line each: table, key, what is wrong
+};
+
+class ReadTxn {
+ public:
+  ReadTxn(ReadTxn&&) noexcept;
+  ReadTxn& operator=(ReadTxn&&) noexcept;
+  virtual ~ReadTxn();  // ends it; a WriteTxn that was not committed leaves nothing
+
+  [[nodiscard]] Result<std::optional<Task>> find_task(std::string_view id) const;
+  [[nodiscard]] Result<std::optional<Task>> find_task(uint64_t sequence) const;
+  // Newest first.
+  [[nodiscard]] Result<std::vector<Task>> list_tasks(const TaskFilter& filter) const;
+  [[nodiscard]] Result<std::optional<TaskResult>> find_result(uint64_t sequence) const;
+  // Sequences of running tasks (all, or of one agent).
+  [[nodiscard]] Result<std::vector<uint64_t>> running_tasks() const;
+  [[nodiscard]] Result<std::vector<uint64_t>> running_tasks(uint32_t agent_number) const;
+  // The pending task without open dependencies that this agent should run next: most urgent level
+  // first, first in first out inside.
+  [[nodiscard]] Result<std::optional<uint64_t>> next_ready(uint32_t agent_number) const;
+  // All pending tasks of an agent, ready or waiting, in submission order; at most `limit`.
+  [[nodiscard]] Result<std::vector<uint64_t>> pending_tasks(uint32_t agent_number,
+                                                            size_t limit) const;
+  // Tasks that still wait for `sequence`.
+  [[nodiscard]] Result<std::vector<uint64_t>> dependents(uint64_t sequence) const;
+
+  [[nodiscard]] Result<std::optional<Agent>> find_agent(std::string_view id) const;
+  [[nodiscard]] Result<std::vector<Agent>> list_agents() const;  // by id
+  [[nodiscard]] Result<TaskCounts> counts(uint32_t agent_number) const;
+  [[nodiscard]] Result<TaskCounts> counts() const;  // workspace, agents that are gone included
+  [[nodiscard]] Result<SupervisorRecord> supervisor() const;
+
+ protected:
+  struct State;
+  explicit ReadTxn(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+  friend class Store;
+};
+
+class WriteTxn : public ReadTxn {
+ public:
+  // A transaction inside this one: commit() merges it, destruction leaves nothing of it. While it
+  // lives this one must not be used.
+  Result<WriteTxn> nested();
+  // Durable (synced) when it returns, if outermost. ErrorCode::unavailable with a clear word when
+  // the disk is full; then nothing of the transaction is there and the store works on.
+  Status commit();
+
+  // Assigns task.sequence, and writes record, id, index rows, counters, and one edge for each of
+  // `open_dependencies` (sequences of tasks that have not completed). The id must be new.
+  Status add_task(Task& task, const std::vector<uint64_t>& open_dependencies);
+  // Replaces the record of task.sequence; index rows and counters follow from old and new. Fields
+  // that a newer version wrote into the record survive.
+  Status save_task(const Task& task);
+  Status save_result(uint64_t sequence, const TaskResult& result);
+  // Removes the edge dependent -> dependency. The caller updates waiting_on.
+  Status remove_edge(uint64_t dependency, uint64_t dependent);
+
+  // Assigns agent.number when it is 0.
+  Status save_agent(Agent& agent);
+  // Its tasks stay; the number is never given again.
+  Status remove_agent(std::string_view id);
+  // Unique in the workspace, for ever (attempt ids, sandbox generations).
+  Result<uint64_t> next_unique();
+  Status save_supervisor(const SupervisorRecord& record);
+
+ private:
+  using ReadTxn::ReadTxn;
+  friend class Store;
+};
+
+class Store {
+ public:
+  // Makes the environment when `directory` has none and `create` is set. Refuses: a newer schema, a
+  // truncated file, a network file system. Clears stale readers.
+  enum class Mode : uint8_t { read, write, create };
+  static Result<Store> open(const std::string& directory, Mode mode);
+
+  Result<ReadTxn> read() const;
+  Result<WriteTxn> write();  // waits for the writer of another process
+
+  // Grows the map when it is nearly full; called between transactions by write().
+  Result<StoreStat> stat() const;
+  // Walks every record: checksum, decoding, index rows and counters against records.
+  Result<CheckReport> check() const;
+  // A consistent, compacted copy into a new directory, while others read and write. Synced.
+  Status backup(const std::string& directory) const;
+
+  // Path of a small file that is written after every commit: inotify on it is how readers in other
+  // processes wait for a change without polling.
+  [[nodiscard]] const std::string& bell_path() const;
+  void clear_stale_readers() const;
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+ private:
+  struct State;
+  explicit Store(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Rewrites the store in `directory` without free pages (nobody may have it open): old or new, never
+// between, also when killed.
+Status compact(const std::string& directory);
+
+}  // namespace fabric::store
