@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Effective settings of a workspace and definitions of its agents, from TOML files layered by
+// directory: managed (/etc/fabric/fabric.toml), tenant.toml, fabric.toml, agents/ID/agent.toml, then
+// flags. Each later layer wins, value by value; every value remembers its file, line and column.
+// Unknown keys, wrong types and bad values are errors with file:line:column and the nearest name.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "config/workspace.hpp"
+#include "model/agent.hpp"
+
+namespace fabric::config {
+
+struct Settings {
+  std::string tenant_name;  // tenant.toml `name`; "" without a tenant
+  // [supervisor]
+  Duration orphan_grace = Duration::seconds(600);  // agents live this long without a supervisor
+  Duration stop_timeout = Duration::seconds(30);   // `down` waits this long for running tasks
+  uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
+  // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but command)
+  AgentDefinition agent_defaults;
+};
+
+struct EffectiveValue {
+  std::string key;     // "agent.isolation.memory_mb"
+  std::string value;   // as TOML
+  std::string origin;  // "default", "file:line:column" or "flag --memory"
+};
+
+// What `spawn` says on its command line; set members win over every file.
+struct AgentFlags {
+  std::optional<AgentKind> kind;
+  std::optional<std::vector<std::string>> command;
+  std::optional<std::string> model, user;
+  std::optional<std::vector<std::string>> tools;
+  std::optional<IsolationLevel> isolation;
+  std::optional<uint64_t> memory_bytes;
+  std::optional<uint32_t> cpu_millicores, pids;
+  std::optional<uint32_t> max_concurrent_tasks;
+  Metadata labels;  // added to the labels of the files
+  Metadata env;     // added likewise
+};
+
+Result<Settings> load_settings(const Workspace& workspace);
+// The definition of one agent: defaults, agent.toml when there is one, flags. usage error when
+// neither flags nor agent.toml give a command; id checked.
+Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
+                                   const AgentFlags& flags);
+// Every effective value in key order; with `agent`, those of its definition too.
+Result<std::vector<EffectiveValue>> show(const Workspace& workspace, const std::string& agent);
+// Every problem of every file of the workspace's layers, not only the first.
+Result<std::vector<Error>> check(const Workspace& workspace);
+
+}  // namespace fabric::config
