@@ -11,5 +11,8 @@ if(FABRIC_SANITIZE)
     -fsanitize=${FABRIC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(fabric_options INTERFACE -fsanitize=${FABRIC_SANITIZE})
 endif()
+if(FABRIC_FUZZ)
+  target_compile_options(fabric_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 target_include_directories(fabric_options INTERFACE ${PROJECT_SOURCE_DIR}/lib
                                                     ${PROJECT_BINARY_DIR}/lib)
