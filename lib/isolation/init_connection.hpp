@@ -69,6 +69,7 @@ struct WorkerLine {
 };
 struct InitState {  // first event after connecting
   std::vector<AttemptId> running;
+  std::vector<AttemptId> ended;  // not acknowledged yet: their AttemptExit follows
 };
 using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine>;
 
@@ -89,7 +90,10 @@ class InitConnection {
   // stop_signal now, kill after grace.
   Status stop(AttemptId attempt, Duration grace);
   Status kill(AttemptId attempt);
-  Status write_line(AttemptId worker, std::string_view line);  // adds the newline
+  // One whole line (the newline is added) for a worker's stdin. `key` grows from call to call; init
+  // drops a line whose key is not larger than the last one it took for this worker, so that a
+  // successor may send again what its predecessor perhaps had sent. 0: never dropped.
+  Status write_line(AttemptId worker, uint64_t key, std::string_view line);
   Status acknowledge_exit(AttemptId attempt);
   Status acknowledge_line(AttemptId worker, uint64_t sequence);
   // init stops everything within `grace` and exits.
