@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lifecycle/lifecycle_manager.hpp"
+
+#include <algorithm>
+
+#include "base/id.hpp"
+
+namespace fabric {
+
+Result<Agent> LifecycleManager::find(std::string_view id) const {
+  std::optional<Agent> agent = TRY(txn_.find_agent(id));
+  if (!agent)
+    return fail(ErrorCode::not_found, "agent " + std::string(id) + " not found",
+                "list agents with: fabric agents");
+  return std::move(*agent);
+}
+
+Status LifecycleManager::apply(Agent& agent, AgentEvent event) {
+  std::optional<AgentState> next = next_state(agent.state, event);
+  if (!next)
+    return fail(ErrorCode::failed, "agent " + agent.definition.id + " is " +
+                                       std::string(to_string(agent.state)) + ": no " +
+                                       std::string(to_string(event)) + " from there");
+  agent.state = *next;
+  return {};
+}
+
+Status LifecycleManager::new_generation(Agent& agent) {
+  agent.generation = TRY(txn_.next_unique());
+  agent.cgroup = "a" + std::to_string(agent.number) + "-" + std::to_string(agent.generation);
+  agent.pid = 0;
+  agent.pid_start_time = 0;
+  agent.boot_id.clear();
+  agent.health = Health::unknown;
+  return txn_.save_agent(agent);
+}
+
+Result<Agent> LifecycleManager::spawn(const AgentDefinition& definition) {
+  TRY_STATUS(check_id(definition.id, "agent id"));
+  if (TRY(txn_.find_agent(definition.id)))
+    return fail(ErrorCode::failed, "agent " + definition.id + " already exists",
+                "choose another id, or end it first with: fabric terminate " + definition.id);
+  Agent agent;
+  agent.definition = definition;
+  agent.spawned_at = now_;
+  TRY_STATUS(txn_.save_agent(agent));  // assigns the number that the cgroup name needs
+  TRY_STATUS(new_generation(agent));
+  return agent;
+}
+
+Result<Agent> LifecycleManager::start_again(std::string_view id, bool after_a_loss) {
+  Agent agent = TRY(find(id));
+  if (after_a_loss) agent.restarts += 1;
+  TRY_STATUS(apply(agent, AgentEvent::start));
+  agent.detail.clear();
+  TRY_STATUS(new_generation(agent));
+  return agent;
+}
+
+Result<Agent> LifecycleManager::sandbox_ready(std::string_view id, pid_t pid,
+                                              uint64_t pid_start_time, const std::string& boot_id) {
+  Agent agent = TRY(find(id));
+  TRY_STATUS(apply(agent, AgentEvent::sandbox_ready));
+  agent.pid = pid;
+  agent.pid_start_time = pid_start_time;
+  agent.boot_id = boot_id;
+  agent.started_at = now_;
+  agent.health = Health::healthy;
+  agent.detail.clear();
+  TRY_STATUS(txn_.save_agent(agent));
+  return agent;
+}
+
+Result<Agent> LifecycleManager::change(std::string_view id, AgentEvent event, std::string detail) {
+  Agent agent = TRY(find(id));
+  TRY_STATUS(apply(agent, event));
+  agent.detail = std::move(detail);
+  if (agent.state != AgentState::ready) agent.health = Health::unknown;
+  if (agent.state == AgentState::failed) agent.health = Health::unhealthy;
+  if (event == AgentEvent::down || event == AgentEvent::give_up ||
+      event == AgentEvent::sandbox_failed) {
+    agent.pid = 0;
+    agent.pid_start_time = 0;
+  }
+  TRY_STATUS(txn_.save_agent(agent));
+  return agent;
+}
+
+Status LifecycleManager::remove(std::string_view id) {
+  TRY(find(id));
+  return txn_.remove_agent(id);
+}
+
+std::vector<Agent> LifecycleManager::list_agents(std::vector<Agent> all,
+                                                 const AgentFilters& filters) {
+  std::erase_if(all, [&](const Agent& a) {
+    return (!filters.model.empty() && a.definition.model != filters.model) ||
+           (filters.state && a.state != *filters.state) ||
+           (filters.health && a.health != *filters.health);
+  });
+  return all;
+}
+
+}  // namespace fabric
