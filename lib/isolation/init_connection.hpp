@@ -69,6 +69,7 @@ struct WorkerLine {
 };
 struct InitState {  // first event after connecting
   std::vector<AttemptId> running;
+  std::vector<uint32_t> running_slots;  // slot of each of `running`, in the same order
   std::vector<AttemptId> ended;  // not acknowledged yet: their AttemptExit follows
 };
 using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine>;
