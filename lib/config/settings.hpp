@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Effective settings of a workspace and definitions of its agents, from TOML files layered by
-// directory: managed (/etc/fabric/fabric.toml), tenant.toml, fabric.toml, agents/ID/agent.toml, then
-// flags. Each later layer wins, value by value; every value remembers its file, line and column.
-// Unknown keys, wrong types and bad values are errors with file:line:column and the nearest name.
+// directory: managed (/etc/fabric/fabric.toml), tenant.toml, fabric.toml, agents/ID/agent.toml,
+// then flags. Each later layer wins, value by value; every value remembers its file, line and
+// column. Unknown keys, wrong types and bad values are errors with file:line:column and the nearest
+// name.
 #pragma once
 
 #include <functional>
@@ -24,7 +25,8 @@ struct Settings {
   Duration orphan_grace = Duration::seconds(600);  // agents live this long without a supervisor
   Duration stop_timeout = Duration::seconds(30);   // `down` waits this long for running tasks
   uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
-  // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but command)
+  // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but
+  // command)
   AgentDefinition agent_defaults;
 };
 

@@ -15,8 +15,9 @@
 namespace fabric::config {
 
 struct Workspace {
-  std::string root;    // absolute, symlinks resolved
-  std::string tenant;  // directory of tenant.toml; "" when there is none
+  std::string root;                     // absolute, symlinks resolved
+  std::string tenant;                   // directory of tenant.toml; "" when there is none
+  std::string managed = "/etc/fabric";  // the administrator's layer; need not exist
 
   [[nodiscard]] std::string state_dir() const { return root + "/.fabric"; }
   [[nodiscard]] std::string store_dir() const { return state_dir() + "/store"; }
@@ -40,7 +41,7 @@ struct Workspace {
 };
 
 struct FindOptions {
-  std::string start;       // -C DIR, or FABRIC_WORKSPACE: must be inside a workspace; "" is the cwd
+  std::string start;  // -C DIR; "" is $FABRIC_WORKSPACE if set, else the current directory
   std::string managed = "/etc/fabric";
 };
 
@@ -48,7 +49,7 @@ struct FindOptions {
 Result<Workspace> find_workspace(const FindOptions& options);
 
 // Makes fabric.toml (commented defaults), policies/, agents/, .fabric/ (0700, git-ignored), and
-// registers it. Refuses an existing workspace. Returns the absolute root.
+// registers it. Makes the directory itself when its parent exists. Refuses an existing workspace.
 Result<Workspace> init_workspace(const std::string& directory);
 
 // Registers an existing workspace of the caller's, after he looked at it.

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/id.hpp"
+#include "config/load.hpp"
+#include "model/command_template.hpp"
+
+namespace fabric::config {
+namespace {
+
+Status first_of(const std::vector<Problem>& problems) {
+  if (problems.empty()) return {};
+  Error error = problems[0].error;
+  if (problems.size() > 1)
+    error.message += " (and " + std::to_string(problems.size() - 1) + " more: fabric config check)";
+  return fail(std::move(error));
+}
+
+std::string login_name() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  const uid_t uid = ::geteuid();
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found &&
+      is_valid_id(entry.pw_name))
+    return entry.pw_name;
+  return std::to_string(uid);
+}
+
+Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
+  if (flags.kind) agent.kind = *flags.kind;
+  if (flags.command) agent.command = *flags.command;
+  if (flags.model) agent.model = *flags.model;
+  if (flags.user) agent.user = *flags.user;
+  if (flags.tools) agent.tools = *flags.tools;
+  if (flags.isolation) agent.isolation = *flags.isolation;
+  if (flags.memory_bytes) agent.limits.memory_bytes = *flags.memory_bytes;
+  if (flags.cpu_millicores) agent.limits.cpu_millicores = *flags.cpu_millicores;
+  if (flags.pids) agent.limits.pids = *flags.pids;
+  if (flags.max_concurrent_tasks) agent.max_concurrent_tasks = *flags.max_concurrent_tasks;
+  if (agent.max_concurrent_tasks < 1 || agent.max_concurrent_tasks > k_most_concurrent_tasks)
+    return fail(ErrorCode::usage,
+                "max_concurrent_tasks is from 1 to " + std::to_string(k_most_concurrent_tasks));
+  if (flags.user) TRY_STATUS(check_id(*flags.user, "user"));
+  TRY_STATUS(check_plain_text("the model", agent.model));
+  for (const std::string& tool : agent.tools) TRY_STATUS(check_plain_text("a tool", tool));
+  for (const auto& [name, value] : flags.labels) {
+    TRY_STATUS(check_label(name, value));
+    put(agent.labels, name, value);
+  }
+  for (const auto& [name, value] : flags.env) {
+    TRY_STATUS(check_env(name, value));
+    put(agent.env, name, value);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Settings> load_settings(const Workspace& workspace) {
+  Draft draft;
+  std::vector<Problem> problems;
+  apply_settings_layers(workspace, draft, problems);
+  TRY_STATUS(first_of(problems));
+  return std::move(draft.settings);
+}
+
+Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
+                                   const AgentFlags& flags) {
+  TRY_STATUS(check_id(id, "agent id"));
+  Draft draft;
+  std::vector<Problem> problems;
+  apply_settings_layers(workspace, draft, problems);
+  apply_agent_layer(workspace, id, draft, problems);
+  TRY_STATUS(first_of(problems));
+  AgentDefinition agent = std::move(draft.settings.agent_defaults);
+  TRY_STATUS(apply_flags(flags, agent));
+  if (agent.command.empty())
+    return fail(ErrorCode::usage, "agent " + id + " has no command",
+                "give one after --, or write it into " + workspace.agent_file(id));
+  TRY_STATUS(in_context(check_command(agent.command), "agent " + id));
+  if (agent.user.empty()) agent.user = login_name();
+  return agent;
+}
+
+}  // namespace fabric::config

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings_table.hpp"
+
+#include "base/size.hpp"
+
+namespace fabric::config {
+namespace {
+
+using S = Settings;
+using N = Node;
+using C = Complaints;
+
+constexpr unsigned k_settings_files = k_managed | k_tenant | k_workspace;
+constexpr unsigned k_every_file = k_settings_files | k_agent;
+constexpr uint32_t k_most_pids = 4194304;  // the kernel's own limit
+
+std::string text(const std::string& value) { return quoted(value, std::string::npos); }
+std::string text(std::string_view value) { return quoted(value, std::string::npos); }
+std::string text(Duration value) { return quoted(to_string(value)); }
+
+std::string text(const std::vector<std::string>& list) {
+  std::string out = "[";
+  for (const std::string& element : list) out += (out.size() > 1 ? ", " : "") + text(element);
+  return out + "]";
+}
+
+std::string limit(uint64_t value) { return value == 0 ? "\"none\"" : std::to_string(value); }
+
+std::string cores(uint32_t millicores) {
+  if (millicores == 0) return limit(0);
+  std::string out = cpu_cores_to_string(millicores);
+  return out.find('.') == std::string::npos ? out + ".0" : out;
+}
+
+std::string seconds(Duration value) {
+  if (value.ns % 1000000000 == 0) return limit(static_cast<uint64_t>(value.ns / 1000000000));
+  std::string fraction = std::to_string(1000000000 + value.ns % 1000000000).substr(1);
+  while (fraction.ends_with('0')) fraction.pop_back();
+  return std::to_string(value.ns / 1000000000) + "." + fraction;
+}
+
+void read_limit32(const N& n, uint32_t& out, uint32_t most, C& c) {
+  uint64_t wide = out;
+  read_limit(n, wide, most, c);
+  out = static_cast<uint32_t>(wide);
+}
+
+void read_memory_mb(const N& n, uint64_t& bytes, C& c) {
+  uint64_t megabytes = 0;
+  const size_t before = c.size();
+  read_limit(n, megabytes, k_most_memory_mb, c);
+  if (c.size() == before) bytes = megabytes << 20;
+}
+
+}  // namespace
+
+// clang-format off
+const std::vector<Setting>& settings_table() {
+  static const std::vector<Setting> table{
+      {"name", "string", "name of the tenant", k_tenant,
+       [](S& s, const N& n, C& c) { read_id(n, s.tenant_name, c); },
+       [](const S& s) { return text(s.tenant_name); }},
+
+      {"supervisor.orphan_grace", "duration",
+       "how long agents live on when their supervisor has died", k_settings_files,
+       [](S& s, const N& n, C& c) { read_duration(n, s.orphan_grace, c); },
+       [](const S& s) { return text(s.orphan_grace); }},
+      {"supervisor.stop_timeout", "duration",
+       "how long `fabric down` waits for running tasks before it stops them", k_settings_files,
+       [](S& s, const N& n, C& c) { read_duration(n, s.stop_timeout, c); },
+       [](const S& s) { return text(s.stop_timeout); }},
+      {"supervisor.max_lost_attempts", "integer",
+       "a task whose sandbox or machine died this often fails with reason `lost`", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count(n, s.max_lost_attempts, 1, 1000, c); },
+       [](const S& s) { return std::to_string(s.max_lost_attempts); }},
+
+      {"agent.command", "array of strings",
+       "program and arguments, run without a shell; `{payload.KEY}` in an argument is replaced", k_agent,
+       [](S& s, const N& n, C& c) { read_command(n, s.agent_defaults.command, c); },
+       [](const S& s) { return text(s.agent_defaults.command); }},
+      {"agent.kind", "string",
+       "`exec`: a process per task; `worker`: one process that takes task after task", k_every_file,
+       [](S& s, const N& n, C& c) { read_kind(n, s.agent_defaults.kind, c); },
+       [](const S& s) { return text(to_string(s.agent_defaults.kind)); }},
+      {"agent.model", "string", "language model the agent is to use", k_every_file,
+       [](S& s, const N& n, C& c) { read_text(n, s.agent_defaults.model, c); },
+       [](const S& s) { return text(s.agent_defaults.model); }},
+      {"agent.tools", "array of strings", "tools the agent is to use", k_every_file,
+       [](S& s, const N& n, C& c) { read_list(n, s.agent_defaults.tools, c); },
+       [](const S& s) { return text(s.agent_defaults.tools); }},
+      {"agent.user", "string", "whose agent it is; empty: the caller's login name", k_every_file,
+       [](S& s, const N& n, C& c) { read_user(n, s.agent_defaults.user, c); },
+       [](const S& s) { return text(s.agent_defaults.user); }},
+      {"agent.max_concurrent_tasks", "integer", "tasks the agent runs at a time", k_every_file,
+       [](S& s, const N& n, C& c) { read_count(n, s.agent_defaults.max_concurrent_tasks, 1, k_most_concurrent_tasks, c); },
+       [](const S& s) { return std::to_string(s.agent_defaults.max_concurrent_tasks); }},
+      {"agent.timeout_seconds", "number or \"none\"",
+       "running time after which a task of the agent is stopped, where the task says nothing else", k_every_file,
+       [](S& s, const N& n, C& c) { read_seconds(n, s.agent_defaults.timeout, c); },
+       [](const S& s) { return seconds(s.agent_defaults.timeout); }},
+      {"agent.grace", "duration", "time between the signal to stop and the kill", k_every_file,
+       [](S& s, const N& n, C& c) { read_duration(n, s.agent_defaults.grace, c); },
+       [](const S& s) { return text(s.agent_defaults.grace); }},
+      {"agent.max_output", "size", "bytes kept of each output stream of a task", k_every_file,
+       [](S& s, const N& n, C& c) { read_size(n, s.agent_defaults.max_output_bytes, c); },
+       [](const S& s) { return text(size_to_string(s.agent_defaults.max_output_bytes)); }},
+
+      {"agent.isolation.level", "string",
+       "how strongly the agent is walled in: `none`, `process` or `container`", k_every_file,
+       [](S& s, const N& n, C& c) { read_level(n, s.agent_defaults.isolation, c); },
+       [](const S& s) { return text(to_string(s.agent_defaults.isolation)); }},
+      {"agent.isolation.memory_mb", "integer or \"none\"",
+       "memory (with swap) the agent may use, in MiB", k_every_file,
+       [](S& s, const N& n, C& c) { read_memory_mb(n, s.agent_defaults.limits.memory_bytes, c); },
+       [](const S& s) { return limit(s.agent_defaults.limits.memory_bytes >> 20); }},
+      {"agent.isolation.cpu_cores", "number or \"none\"", "processor cores the agent may use", k_every_file,
+       [](S& s, const N& n, C& c) { read_cores(n, s.agent_defaults.limits.cpu_millicores, c); },
+       [](const S& s) { return cores(s.agent_defaults.limits.cpu_millicores); }},
+      {"agent.isolation.pids", "integer or \"none\"", "processes and threads the agent may have", k_every_file,
+       [](S& s, const N& n, C& c) { read_limit32(n, s.agent_defaults.limits.pids, k_most_pids, c); },
+       [](const S& s) { return limit(s.agent_defaults.limits.pids); }},
+
+      {"agent.labels", "table of strings", "labels to find agents by; merged over the files, key by key", k_every_file,
+       [](S& s, const N& n, C& c) { read_map(n, s.agent_defaults.labels, check_label, c); }, nullptr,
+       [](const S& s) -> const Metadata& { return s.agent_defaults.labels; }},
+      {"agent.env", "table of strings",
+       "environment variables of its tasks; merged over the files, key by key", k_every_file,
+       [](S& s, const N& n, C& c) { read_map(n, s.agent_defaults.env, check_env, c); }, nullptr,
+       [](const S& s) -> const Metadata& { return s.agent_defaults.env; }},
+  };
+  return table;
+}
+// clang-format on
+
+const Setting* find_setting(std::string_view key) {
+  for (const Setting& setting : settings_table())
+    if (setting.key == key) return &setting;
+  return nullptr;
+}
+
+std::string file_names(unsigned files) {
+  std::string out;
+  auto name = [&](unsigned bit, std::string_view text) {
+    if (files & bit) out += (out.empty() ? "" : ", ") + std::string(text);
+  };
+  name(k_managed | k_workspace, "fabric.toml");
+  name(k_tenant, "tenant.toml");
+  name(k_agent, "agent.toml");
+  return out;
+}
+
+}  // namespace fabric::config

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// From nodes of a TOML file to values of ours, with a complaint for each that does not fit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "config/toml_tree.hpp"
+#include "model/agent.hpp"
+
+namespace fabric::config {
+
+// What is wrong in one file, where.
+class Complaints {
+ public:
+  struct Complaint {
+    Position at;
+    std::string message;
+    std::string hint;
+  };
+  void add(Position at, std::string message, std::string hint = {}) {
+    list_.push_back({at, std::move(message), std::move(hint)});
+  }
+  [[nodiscard]] const std::vector<Complaint>& list() const { return list_; }
+  [[nodiscard]] size_t size() const { return list_.size(); }
+
+ private:
+  std::vector<Complaint> list_;
+};
+
+// Longest duration that a setting takes: sums with it cannot overflow.
+constexpr Duration k_longest = Duration::seconds(int64_t{366} * 86400);
+constexpr uint64_t k_most_memory_mb = uint64_t{1} << 30;  // 1 PiB
+constexpr size_t k_max_text = 32768;                      // bytes of one string value
+constexpr uint32_t k_most_concurrent_tasks = 1024;
+
+// Text within quotes, control characters escaped, shortened: for messages and for values as TOML.
+std::string quoted(std::string_view text, size_t longest = 60);
+// Members of `env` and `labels` are checked alike in files and on the command line.
+Status check_env(const std::string& name, const std::string& value);
+Status check_label(const std::string& name, const std::string& value);
+Status check_plain_text(std::string_view what, const std::string& text);
+
+// Each leaves `out` alone after a complaint.
+void read_text(const Node& node, std::string& out, Complaints& complaints);
+void read_id(const Node& node, std::string& out, Complaints& complaints);
+void read_user(const Node& node, std::string& out, Complaints& complaints);  // an id, or ""
+void read_list(const Node& node, std::vector<std::string>& out, Complaints& complaints);
+void read_command(const Node& node, std::vector<std::string>& out, Complaints& complaints);
+void read_duration(const Node& node, Duration& out, Complaints& complaints);
+void read_seconds(const Node& node, Duration& out,
+                  Complaints& complaints);  // 0 or "none": no limit
+void read_size(const Node& node, uint64_t& out, Complaints& complaints);
+void read_count(const Node& node, uint32_t& out, uint32_t least, uint32_t most,
+                Complaints& complaints);
+void read_limit(const Node& node, uint64_t& out, uint64_t most, Complaints& complaints);
+void read_cores(const Node& node, uint32_t& out, Complaints& complaints);
+void read_kind(const Node& node, AgentKind& out, Complaints& complaints);
+void read_level(const Node& node, IsolationLevel& out, Complaints& complaints);
+// Merges by key into `out`.
+void read_map(const Node& node, Metadata& out,
+              Status (*check)(const std::string& name, const std::string& value),
+              Complaints& complaints);
+// Sets or appends one member.
+void put(Metadata& map, const std::string& name, const std::string& value);
+
+}  // namespace fabric::config
