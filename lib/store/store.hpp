@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store: the truth about a workspace, in LMDB under .fabric/store (format: docs/store-format.md).
+// The store: the truth about a workspace, in LMDB under .fabric/store (format:
+// docs/store-format.md).
 //
-// Its interface is domain operations, never keys and pages. Index rows and counters are derived from
-// records in one place (save), so they cannot disagree with them.
+// Its interface is domain operations, never keys and pages. Index rows and counters are derived
+// from records in one place (save), so they cannot disagree with them.
 //
 // Processes: any number of readers without locks; one writer at a time. Who may write is decided by
 // the ownership lock (ownership.hpp): the supervisor for life, or a direct command for one
@@ -23,6 +24,8 @@
 #include "model/task.hpp"
 
 namespace fabric::store {
+
+struct OpenOptions;  // options.hpp
 
 // Who supervises, as last written by a supervisor. Whether it lives is told by the ownership lock.
 struct SupervisorRecord {
@@ -79,6 +82,8 @@ class ReadTxn {
                                                             size_t limit) const;
   // Tasks that still wait for `sequence`.
   [[nodiscard]] Result<std::vector<uint64_t>> dependents(uint64_t sequence) const;
+  // Tasks that ended before `before`, oldest end first: what retention removes.
+  [[nodiscard]] Result<std::vector<uint64_t>> finished_tasks(WallTime before, size_t limit) const;
 
   [[nodiscard]] Result<std::optional<Agent>> find_agent(std::string_view id) const;
   [[nodiscard]] Result<std::vector<Agent>> list_agents() const;  // by id
@@ -102,12 +107,15 @@ class WriteTxn : public ReadTxn {
   // the disk is full; then nothing of the transaction is there and the store works on.
   Status commit();
 
-  // Assigns task.sequence, and writes record, id, index rows, counters, and one edge for each of
-  // `open_dependencies` (sequences of tasks that have not completed). The id must be new.
+  // Assigns task.sequence and task.waiting_on, and writes record, id, index rows, counters, and one
+  // edge for each of `open_dependencies` (sequences of tasks that have not completed). The id must
+  // be new, the agent must exist.
   Status add_task(Task& task, const std::vector<uint64_t>& open_dependencies);
   // Replaces the record of task.sequence; index rows and counters follow from old and new. Fields
-  // that a newer version wrote into the record survive.
+  // that a newer version wrote into the record survive. The payload is fixed by add_task.
   Status save_task(const Task& task);
+  // Only of a task that has ended; what it left goes with it.
+  Status remove_task(uint64_t sequence);
   Status save_result(uint64_t sequence, const TaskResult& result);
   // Removes the edge dependent -> dependency. The caller updates waiting_on.
   Status remove_edge(uint64_t dependency, uint64_t dependent);
@@ -131,6 +139,7 @@ class Store {
   // truncated file, a network file system. Clears stale readers.
   enum class Mode : uint8_t { read, write, create };
   static Result<Store> open(const std::string& directory, Mode mode);
+  static Result<Store> open(const std::string& directory, Mode mode, const OpenOptions& options);
 
   Result<ReadTxn> read() const;
   Result<WriteTxn> write();  // waits for the writer of another process

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/codec.hpp"
+
+#include <limits>
+
+namespace fabric::store {
+namespace {
+
+using Pairs = google::protobuf::RepeatedPtrField<record::Pair>;
+using Texts = google::protobuf::RepeatedPtrField<std::string>;
+
+// Element by element, so that unknown fields inside a pair survive.
+void put_pairs(const Metadata& pairs, Pairs& out) {
+  while (out.size() > static_cast<int>(pairs.size())) out.RemoveLast();
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    record::Pair* pair =
+        static_cast<int>(i) < out.size() ? out.Mutable(static_cast<int>(i)) : out.Add();
+    pair->set_key(pairs[i].first);
+    pair->set_value(pairs[i].second);
+  }
+}
+
+Metadata get_pairs(const Pairs& pairs) {
+  Metadata out;
+  out.reserve(static_cast<size_t>(pairs.size()));
+  for (const record::Pair& pair : pairs) out.emplace_back(pair.key(), pair.value());
+  return out;
+}
+
+void put_texts(const std::vector<std::string>& texts, Texts& out) {
+  out.Clear();
+  for (const std::string& text : texts) *out.Add() = text;
+}
+
+std::vector<std::string> get_texts(const Texts& texts) { return {texts.begin(), texts.end()}; }
+
+// A number of an enumeration whose last value is `last`.
+template <class E>
+bool get_enum(uint32_t number, E last, E& out) {
+  if (number > static_cast<uint32_t>(last)) return false;
+  out = static_cast<E>(number);
+  return true;
+}
+
+tl::unexpected<Error> fail_unknown(const char* what, uint32_t number) {
+  return fail(ErrorCode::failed, std::string("unknown ") + what + " " + std::to_string(number));
+}
+
+}  // namespace
+
+void put_task(const Task& task, record::Task& r) {
+  r.set_id(task.id);
+  r.set_agent(task.agent);
+  r.set_state(static_cast<uint32_t>(task.state));
+  r.set_priority(static_cast<uint32_t>(task.priority));
+  r.set_type(task.type);
+  put_pairs(task.metadata, *r.mutable_metadata());
+  put_texts(task.depends_on, *r.mutable_depends_on());
+  r.set_timeout_ns(task.timeout.ns);
+  r.set_user(task.user);
+  r.set_correlation_id(task.correlation_id);
+  r.set_traceparent(task.traceparent);
+  r.set_reason(static_cast<uint32_t>(task.reason));
+  r.set_detail(task.detail);
+  r.set_waiting_on(task.waiting_on);
+  r.set_attempt(task.attempt);
+  r.set_attempt_id(task.attempt_id);
+  r.set_lost_attempts(task.lost_attempts);
+  r.set_created_at_us(task.created_at.us);
+  r.set_started_at_us(task.started_at.us);
+  r.set_finished_at_us(task.finished_at.us);
+  task.exit_code ? r.set_exit_code(*task.exit_code) : r.clear_exit_code();
+  task.signal ? r.set_signal(*task.signal) : r.clear_signal();
+  r.set_result_bytes(task.result_bytes);
+  r.set_stderr_bytes(task.stderr_bytes);
+  r.set_dropped_bytes(task.dropped_bytes);
+  r.set_cpu_ns(task.cpu.ns);
+  r.set_memory_peak_bytes(task.memory_peak_bytes);
+}
+
+Result<Task> get_task(const record::Task& r) {
+  Task task;
+  if (!get_enum(r.state(), TaskState::timed_out, task.state))
+    return fail_unknown("task state", r.state());
+  if (!get_enum(r.priority(), Priority::low, task.priority))
+    return fail_unknown("priority", r.priority());
+  if (!get_enum(r.reason(), Reason::agent_gone, task.reason))
+    return fail_unknown("reason", r.reason());
+  task.id = r.id();
+  task.agent = r.agent();
+  task.type = r.type();
+  task.payload = r.payload();
+  task.metadata = get_pairs(r.metadata());
+  task.depends_on = get_texts(r.depends_on());
+  task.timeout.ns = r.timeout_ns();
+  task.user = r.user();
+  task.correlation_id = r.correlation_id();
+  task.traceparent = r.traceparent();
+  task.detail = r.detail();
+  task.waiting_on = r.waiting_on();
+  task.attempt = r.attempt();
+  task.attempt_id = r.attempt_id();
+  task.lost_attempts = r.lost_attempts();
+  task.created_at.us = r.created_at_us();
+  task.started_at.us = r.started_at_us();
+  task.finished_at.us = r.finished_at_us();
+  if (r.has_exit_code()) task.exit_code = r.exit_code();
+  if (r.has_signal()) task.signal = r.signal();
+  task.result_bytes = r.result_bytes();
+  task.stderr_bytes = r.stderr_bytes();
+  task.dropped_bytes = r.dropped_bytes();
+  task.cpu.ns = r.cpu_ns();
+  task.memory_peak_bytes = r.memory_peak_bytes();
+  return task;
+}
+
+void put_result(const TaskResult& result, record::TaskResult& r) {
+  r.set_head(result.head);
+  r.set_cut(!result.whole);
+}
+
+TaskResult get_result(const record::TaskResult& r) { return {r.head(), !r.cut()}; }
+
+void put_agent(const Agent& agent, record::Agent& r) {
+  const AgentDefinition& d = agent.definition;
+  r.set_id(d.id);
+  r.set_number(agent.number);
+  r.set_kind(static_cast<uint32_t>(d.kind));
+  put_texts(d.command, *r.mutable_command());
+  r.set_model(d.model);
+  put_texts(d.tools, *r.mutable_tools());
+  r.set_isolation(static_cast<uint32_t>(d.isolation));
+  r.set_memory_bytes(d.limits.memory_bytes);
+  r.set_cpu_millicores(d.limits.cpu_millicores);
+  r.set_pids(d.limits.pids);
+  r.set_user(d.user);
+  put_pairs(d.labels, *r.mutable_labels());
+  put_pairs(d.env, *r.mutable_env());
+  r.set_max_concurrent_tasks(d.max_concurrent_tasks);
+  r.set_timeout_ns(d.timeout.ns);
+  r.set_grace_ns(d.grace.ns);
+  r.set_max_output_bytes(d.max_output_bytes);
+  r.set_state(static_cast<uint32_t>(agent.state));
+  r.set_health(static_cast<uint32_t>(agent.health));
+  r.set_detail(agent.detail);
+  r.set_generation(agent.generation);
+  r.set_pid(agent.pid);
+  r.set_pid_start_time(agent.pid_start_time);
+  r.set_boot_id(agent.boot_id);
+  r.set_cgroup(agent.cgroup);
+  r.set_spawned_at_us(agent.spawned_at.us);
+  r.set_started_at_us(agent.started_at.us);
+  r.set_last_heartbeat_at_us(agent.last_heartbeat_at.us);
+  r.set_restarts(agent.restarts);
+}
+
+Result<Agent> get_agent(const record::Agent& r) {
+  Agent agent;
+  AgentDefinition& d = agent.definition;
+  if (!get_enum(r.kind(), AgentKind::worker, d.kind)) return fail_unknown("kind", r.kind());
+  if (!get_enum(r.isolation(), IsolationLevel::container, d.isolation))
+    return fail_unknown("isolation level", r.isolation());
+  if (!get_enum(r.state(), AgentState::failed, agent.state))
+    return fail_unknown("agent state", r.state());
+  if (!get_enum(r.health(), Health::unhealthy, agent.health))
+    return fail_unknown("health", r.health());
+  if (r.pid() < 0 || r.pid() > std::numeric_limits<pid_t>::max())
+    return fail(ErrorCode::failed, "pid out of range");
+  d.id = r.id();
+  agent.number = r.number();
+  d.command = get_texts(r.command());
+  d.model = r.model();
+  d.tools = get_texts(r.tools());
+  d.limits = {r.memory_bytes(), r.cpu_millicores(), r.pids()};
+  d.user = r.user();
+  d.labels = get_pairs(r.labels());
+  d.env = get_pairs(r.env());
+  d.max_concurrent_tasks = r.max_concurrent_tasks();
+  d.timeout.ns = r.timeout_ns();
+  d.grace.ns = r.grace_ns();
+  d.max_output_bytes = r.max_output_bytes();
+  agent.detail = r.detail();
+  agent.generation = r.generation();
+  agent.pid = static_cast<pid_t>(r.pid());
+  agent.pid_start_time = r.pid_start_time();
+  agent.boot_id = r.boot_id();
+  agent.cgroup = r.cgroup();
+  agent.spawned_at.us = r.spawned_at_us();
+  agent.started_at.us = r.started_at_us();
+  agent.last_heartbeat_at.us = r.last_heartbeat_at_us();
+  agent.restarts = r.restarts();
+  return agent;
+}
+
+void put_counts(const TaskCounts& counts, record::Counts& r) {
+  r.set_pending(counts.pending);
+  r.set_running(counts.running);
+  r.set_completed(counts.completed);
+  r.set_failed(counts.failed);
+  r.set_cancelled(counts.cancelled);
+  r.set_timed_out(counts.timed_out);
+}
+
+TaskCounts get_counts(const record::Counts& r) {
+  return {r.pending(), r.running(), r.completed(), r.failed(), r.cancelled(), r.timed_out()};
+}
+
+void put_supervisor(const SupervisorRecord& supervisor, record::Supervisor& r) {
+  r.set_pid(supervisor.pid);
+  r.set_pid_start_time(supervisor.pid_start_time);
+  r.set_boot_id(supervisor.boot_id);
+  r.set_since_us(supervisor.since.us);
+  r.set_version(supervisor.version);
+}
+
+SupervisorRecord get_supervisor(const record::Supervisor& r) {
+  return {r.pid(), r.pid_start_time(), r.boot_id(), WallTime{r.since_us()}, r.version()};
+}
+
+}  // namespace fabric::store

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two meta pages of an LMDB 0.9 file, read without LMDB: it maps the file and dies of SIGBUS
+// when pages are missing, so we look first.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace fabric::store {
+
+// An LMDB B-tree as its parent describes it.
+struct TreeRoot {
+  uint16_t flags = 0, depth = 0;
+  uint64_t branch_pages = 0, leaf_pages = 0, overflow_pages = 0, entries = 0, root = 0;
+};
+constexpr uint64_t k_no_page = ~uint64_t{0};
+constexpr size_t k_tree_root_size = 48;
+TreeRoot parse_tree_root(const uint8_t* bytes);
+
+struct MetaPage {
+  uint32_t page_size = 0;
+  uint64_t last_page = 0, transaction = 0;
+  TreeRoot free_pages, main;
+};
+
+// The current one of the two. Errors say "damaged" and why.
+Result<MetaPage> read_meta_page(int data_file);
+// Refuses a file that is shorter than its meta page says. An empty file is no error.
+Status check_file_size(int data_file);
+
+}  // namespace fabric::store
