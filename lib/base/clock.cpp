@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.hpp"
 
-#include <ctime>
-
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <limits>
 
 namespace fabric {
@@ -76,12 +76,13 @@ Result<Duration> parse_duration(std::string_view text) {
 
 std::string to_string(Duration d) {
   if (d.ns == 0) return "0s";
-  std::string out;
-  int64_t rest = d.ns;
+  std::string out = d.ns < 0 ? "-" : "";
+  uint64_t rest = d.ns < 0 ? 0 - static_cast<uint64_t>(d.ns) : static_cast<uint64_t>(d.ns);
   for (const Unit& u : k_units) {
-    if (u.name == "w" || rest < u.ns) continue;
-    out += std::to_string(rest / u.ns) + std::string(u.name);
-    rest %= u.ns;
+    const auto unit = static_cast<uint64_t>(u.ns);
+    if (u.name == "w" || rest < unit) continue;
+    out += std::to_string(rest / unit) + std::string(u.name);
+    rest %= unit;
   }
   return out;
 }
@@ -90,20 +91,22 @@ std::string human(Duration d) {
   char out[64];
   double s = d.to_seconds();
   if (s < 0) s = 0;
-  if (s < 0.001)
+  // The bounds are where the smaller unit would round up to the larger.
+  if (s < 0.0009995)
     std::snprintf(out, sizeof out, "%.0fus", s * 1e6);
-  else if (s < 1)
+  else if (s < 0.9995)
     std::snprintf(out, sizeof out, "%.0fms", s * 1e3);
-  else if (s < 60)
+  else if (s < 59.95)
     std::snprintf(out, sizeof out, "%.1fs", s);
-  else if (s < 3600)
-    std::snprintf(out, sizeof out, "%dm %ds", static_cast<int>(s) / 60, static_cast<int>(s) % 60);
-  else if (s < 86400)
-    std::snprintf(out, sizeof out, "%dh %dm", static_cast<int>(s / 3600),
-                  static_cast<int>(s) % 3600 / 60);
+  else if (s < 3599.5)
+    std::snprintf(out, sizeof out, "%dm %ds", static_cast<int>(s + 0.5) / 60,
+                  static_cast<int>(s + 0.5) % 60);
+  else if (s < 86399.5)
+    std::snprintf(out, sizeof out, "%dh %dm", static_cast<int>(s + 0.5) / 3600,
+                  static_cast<int>(s + 0.5) % 3600 / 60);
   else
-    std::snprintf(out, sizeof out, "%lldd %dh", static_cast<long long>(s / 86400),
-                  static_cast<int>(std::fmod(s, 86400) / 3600));
+    std::snprintf(out, sizeof out, "%lldd %dh", static_cast<long long>((s + 0.5) / 86400),
+                  static_cast<int>(std::fmod(s + 0.5, 86400) / 3600));
   return out;
 }
 
@@ -126,50 +129,61 @@ std::string to_rfc3339(WallTime t) {
 }
 
 Result<WallTime> parse_rfc3339(std::string_view text) {
-  const std::string copy(text);
-  tm parts{};
-  int consumed = 0;
   auto bad = [&] {
-    return fail(ErrorCode::usage, "invalid time '" + copy + "'",
+    return fail(ErrorCode::usage, "invalid time '" + std::string(text.substr(0, 40)) + "'",
                 "write RFC 3339, for example 2026-11-25T09:00:00Z");
   };
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &consumed) != 6)
-    return bad();
-  std::string_view rest = std::string_view(copy).substr(static_cast<size_t>(consumed));
+  std::string_view rest = text;
+  bool good = true;
+  // `count` digits, from `least` to `most`, then the character `after` unless that is 0.
+  auto number = [&](size_t count, int least, int most, char after) {
+    int value = 0;
+    for (size_t i = 0; i < count; ++i) {
+      good = good && i < rest.size() && rest[i] >= '0' && rest[i] <= '9';
+      if (good) value = value * 10 + (rest[i] - '0');
+    }
+    rest.remove_prefix(std::min(count, rest.size()));
+    good = good && value >= least && value <= most;
+    if (after) {
+      good = good && rest.starts_with(after);
+      rest.remove_prefix(std::min<size_t>(1, rest.size()));
+    }
+    return value;
+  };
+  tm parts{};
+  parts.tm_year = number(4, 0, 9999, '-') - 1900;
+  parts.tm_mon = number(2, 1, 12, '-') - 1;
+  parts.tm_mday = number(2, 1, 31, 'T');
+  parts.tm_hour = number(2, 0, 23, ':');
+  parts.tm_min = number(2, 0, 59, ':');
+  parts.tm_sec = number(2, 0, 60, 0);  // 60: a leap second, which Unix time does not count
+  if (!good) return bad();
   int64_t micros = 0;
   if (rest.starts_with('.')) {
     rest.remove_prefix(1);
     int64_t scale = 100000;
     size_t digits = 0;
-    while (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
+    for (; !rest.empty() && rest[0] >= '0' && rest[0] <= '9'; ++digits) {
       micros += (rest[0] - '0') * scale;
       scale /= 10;
-      ++digits;
       rest.remove_prefix(1);
     }
     if (digits == 0 || digits > 9) return bad();
   }
   int64_t offset = 0;
   if (rest != "Z") {
-    int hours = 0;
-    int minutes = 0;
-    char sign = 0;
-    int used = 0;
-    const std::string zone(rest);
-    if (std::sscanf(zone.c_str(), "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 ||
-        static_cast<size_t>(used) != zone.size() || (sign != '+' && sign != '-'))
-      return bad();
-    offset = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+    if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-')) return bad();
+    const int64_t sign = rest[0] == '-' ? -1 : 1;
+    rest.remove_prefix(1);
+    const int hours = number(2, 0, 23, ':');
+    offset = sign * (hours * 3600 + number(2, 0, 59, 0) * 60);
+    if (!good) return bad();
   }
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
   tm checked = parts;
-  std::time_t seconds = ::timegm(&checked);
-  if (checked.tm_mday != parts.tm_mday || checked.tm_mon != parts.tm_mon ||
-      checked.tm_hour != parts.tm_hour)
-    return bad();
-  return WallTime{(int64_t{seconds} - offset) * 1000000 + micros};
+  checked.tm_sec = std::min(parts.tm_sec, 59);
+  const int64_t seconds = int64_t{::timegm(&checked)} + (parts.tm_sec == 60 ? 1 : 0);
+  if (checked.tm_mday != parts.tm_mday) return bad();  // 30 February
+  return WallTime{(seconds - offset) * 1000000 + micros};
 }
 
 std::string human(WallTime t, WallTime now) {

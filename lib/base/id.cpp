@@ -2,6 +2,7 @@
 #include "base/id.hpp"
 
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
@@ -59,7 +60,14 @@ std::string make_uuid7(const Clock& clock) {
   static std::array<unsigned char, 256> pool;
   static size_t pool_used = pool.size();
 
+  static pid_t owner = 0;
+
   std::lock_guard lock(mutex);
+  if (const pid_t self = ::getpid(); self != owner) {  // after a fork: not the parent's bits again
+    owner = self;
+    pool_used = pool.size();
+    last_ms = 0;
+  }
   auto random32 = [] {
     if (pool_used + 4 > pool.size()) {
       fill_random(pool.data(), pool.size());
@@ -78,7 +86,8 @@ std::string make_uuid7(const Clock& clock) {
   }
   const uint32_t tail = random32();
   std::array<unsigned char, 16> b{};
-  for (int i = 0; i < 6; ++i) b[static_cast<size_t>(i)] = static_cast<unsigned char>(last_ms >> (40 - 8 * i));
+  for (int i = 0; i < 6; ++i)
+    b[static_cast<size_t>(i)] = static_cast<unsigned char>(last_ms >> (40 - 8 * i));
   const uint64_t rand_a = counter >> 30 & 0xfff;
   const uint64_t rand_b = counter & 0x3fffffff;
   b[6] = static_cast<unsigned char>(0x70 | rand_a >> 8);
@@ -87,7 +96,8 @@ std::string make_uuid7(const Clock& clock) {
   b[9] = static_cast<unsigned char>(rand_b >> 16);
   b[10] = static_cast<unsigned char>(rand_b >> 8);
   b[11] = static_cast<unsigned char>(rand_b);
-  for (int i = 0; i < 4; ++i) b[static_cast<size_t>(12 + i)] = static_cast<unsigned char>(tail >> (24 - 8 * i));
+  for (int i = 0; i < 4; ++i)
+    b[static_cast<size_t>(12 + i)] = static_cast<unsigned char>(tail >> (24 - 8 * i));
   std::string h = hex(b.data(), b.size());
   for (size_t at : {20U, 16U, 12U, 8U}) h.insert(at, 1, '-');
   return h;

@@ -18,7 +18,8 @@ using rapidjson::MemoryStream;
 using rapidjson::Reader;
 using rapidjson::SizeType;
 
-constexpr unsigned k_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+constexpr unsigned k_flags = rapidjson::kParseIterativeFlag |
+                             rapidjson::kParseValidateEncodingFlag |
                              rapidjson::kParseFullPrecisionFlag;
 
 // Passes events on and stops when nesting goes too deep.
@@ -46,15 +47,25 @@ class DepthLimit {
   int depth_ = 0;
 };
 
+// Reads the whole of `text`. RapidJSON takes a NUL byte for the end of its input: what follows one
+// would pass unseen.
+template <class Handler>
+rapidjson::ParseResult read(Reader& reader, std::string_view text, Handler& handler) {
+  MemoryStream stream(text.data(), text.size());
+  DepthLimit<Handler> limited(handler);
+  rapidjson::ParseResult result = reader.Parse<k_flags>(stream, limited);
+  if (!result.IsError() && stream.Tell() != text.size())
+    result.Set(rapidjson::kParseErrorDocumentRootNotSingular, stream.Tell());
+  return result;
+}
+
 // Lets Document::Populate read from text through the depth limit.
 class Generator {
  public:
   explicit Generator(std::string_view text) : text_(text) {}
   template <class Handler>
   bool operator()(Handler& handler) {
-    MemoryStream stream(text_.data(), text_.size());
-    DepthLimit<Handler> limited(handler);
-    result = reader_.Parse<k_flags>(stream, limited);
+    result = read(reader_, text_, handler);
     return !result.IsError();
   }
   rapidjson::ParseResult result;
@@ -85,8 +96,10 @@ class MemberSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Member
   bool Default() { return value_done(); }
   bool String(const char*, SizeType, bool) { return value_done(); }
   bool Key(const char* s, SizeType n, bool) {
-    wanted_ = depth_ == 1 && std::string_view(s, n) == key_;
-    if (wanted_) begin = stream_.Tell();
+    if (depth_ == 1) {
+      wanted_ = std::string_view(s, n) == key_;
+      if (wanted_) begin = stream_.Tell();
+    }
     return true;
   }
   bool StartObject() { return open(); }
@@ -104,11 +117,11 @@ class MemberSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Member
   }
   bool close() {
     --depth_;
-    return value_done();
+    return value_done(1);  // the reader tells us before it takes the bracket
   }
-  bool value_done() {
+  bool value_done(size_t more = 0) {
     if (wanted_ && depth_ == 1) {
-      end = stream_.Tell();
+      end = stream_.Tell() + more;
       wanted_ = false;
     }
     return true;
@@ -153,10 +166,8 @@ Result<Document> parse(std::string_view text) {
 
 Status validate(std::string_view text) {
   Reader reader;
-  MemoryStream stream(text.data(), text.size());
   rapidjson::BaseReaderHandler<> nothing;
-  DepthLimit<rapidjson::BaseReaderHandler<>> limited(nothing);
-  auto result = reader.Parse<k_flags>(stream, limited);
+  auto result = read(reader, text, nothing);
   if (result.IsError()) return parse_error(text, result);
   return {};
 }
@@ -165,7 +176,7 @@ std::string_view raw_member(std::string_view text, std::string_view key) {
   Reader reader;
   MemoryStream stream(text.data(), text.size());
   MemberSpan span(key, stream);
-  reader.Parse<rapidjson::kParseIterativeFlag>(stream, span);
+  reader.Parse<k_flags>(stream, span);
   std::string_view raw = text.substr(span.begin, span.end - span.begin);
   size_t start = raw.find_first_not_of(" \t\r\n:");
   return start == std::string_view::npos ? std::string_view{} : raw.substr(start);
@@ -173,8 +184,11 @@ std::string_view raw_member(std::string_view text, std::string_view key) {
 
 const Value* find(const Value& object, std::string_view key) {
   if (!object.IsObject()) return nullptr;
-  auto it = object.FindMember(Value(rapidjson::StringRef(key.data(), static_cast<SizeType>(key.size()))));
-  return it == object.MemberEnd() ? nullptr : &it->value;
+  for (auto it = object.MemberEnd(); it != object.MemberBegin();) {
+    --it;
+    if (text_of(it->name) == key) return &it->value;
+  }
+  return nullptr;
 }
 
 std::optional<std::string_view> get_string(const Value& object, std::string_view key) {

@@ -28,7 +28,9 @@ Status validate(std::string_view text);
 // order and spelling survive). Empty when absent. `text` must have passed parse() or validate().
 std::string_view raw_member(std::string_view text, std::string_view key);
 
-// A member of an object, or nullptr when absent or `object` is no object.
+// A member of an object, or nullptr when absent or `object` is no object. Of members with the same
+// name the last counts, here and in raw_member(), as for the readers of most languages: we never
+// judge another value than the agent sees.
 const Value* find(const Value& object, std::string_view key);
 // nullopt when absent or of another type.
 std::optional<std::string_view> get_string(const Value& object, std::string_view key);
@@ -67,8 +69,7 @@ class Writer {
   Writer& field(std::string_view name, bool value) { return key(name).boolean(value); }
   Writer& field(std::string_view name, double value) { return key(name).number(value); }
   template <class T>
-    requires std::is_integral_v<T>
-  Writer& field(std::string_view name, T value) {
+  requires std::is_integral_v<T> Writer& field(std::string_view name, T value) {
     return key(name).integer(static_cast<int64_t>(value));
   }
   // null when empty

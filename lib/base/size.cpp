@@ -17,17 +17,24 @@ Result<uint64_t> parse_size(std::string_view text) {
   };
   double number = 0;
   if (text.empty() || text[0] == '-' || text[0] == '+') return bad();
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number,
-                                      std::chars_format::fixed);
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc{}) return bad();
   std::string_view suffix(end, static_cast<size_t>(text.data() + text.size() - end));
   int power = 0;
   if (!suffix.empty() && suffix != "B") {
     size_t at = k_suffixes.find(static_cast<char>(suffix[0] & ~0x20));
     std::string_view rest = suffix.substr(1);
-    if (at == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB")) return bad();
+    if (at == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB"))
+      return bad();
     power = static_cast<int>(at) + 1;
   }
+  // Whole numbers exactly, beyond what a double holds.
+  uint64_t whole = 0;
+  auto [whole_end, whole_error] = std::from_chars(text.data(), end, whole);
+  if (whole_error == std::errc{} && whole_end == end &&
+      whole <= (uint64_t{1} << 62) >> (10 * power))
+    return whole << (10 * power);
   double bytes = std::ldexp(number, 10 * power);
   if (!(bytes < 9.2e18) || bytes != std::floor(bytes)) return bad();
   return static_cast<uint64_t>(bytes);

@@ -3,15 +3,17 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 
 namespace fabric {
 
 std::string_view to_string(IsolationLevel level) {
   switch (level) {
-    case IsolationLevel::none: return "none";
-    case IsolationLevel::process: return "process";
-    case IsolationLevel::container: return "container";
+    case IsolationLevel::none:
+      return "none";
+    case IsolationLevel::process:
+      return "process";
+    case IsolationLevel::container:
+      return "container";
   }
   return "process";
 }
@@ -38,8 +40,10 @@ Result<uint32_t> parse_cpu_cores(std::string_view text) {
 
 std::string cpu_cores_to_string(uint32_t millicores) {
   if (millicores == 0) return "none";
-  char out[32];
-  std::snprintf(out, sizeof out, "%g", millicores / 1000.0);
+  std::string out = std::to_string(millicores / 1000);
+  if (millicores % 1000 == 0) return out;
+  out += "." + std::to_string(1000 + millicores % 1000).substr(1);
+  while (out.ends_with('0')) out.pop_back();
   return out;
 }
 
