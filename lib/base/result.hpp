@@ -58,17 +58,18 @@ template <class T>
 #define FABRIC_CONCAT_(a, b) a##b
 #define FABRIC_CONCAT(a, b) FABRIC_CONCAT_(a, b)
 
-// TRY(expr): the value of a Result, or return its error from the enclosing function.
-#define TRY(...)                                                              \
-  __extension__({                                                             \
-    auto&& fabric_try_ = (__VA_ARGS__);                                       \
-    if (!fabric_try_) return ::fabric::fail(std::move(fabric_try_).error());  \
-    *std::move(fabric_try_);                                                  \
+// TRY(expr): the value of a Result, or return its error from the enclosing function. Nests.
+#define TRY(...) FABRIC_TRY_(FABRIC_CONCAT(fabric_try_, __COUNTER__), __VA_ARGS__)
+#define FABRIC_TRY_(name, ...)                                  \
+  __extension__({                                               \
+    auto&& name = (__VA_ARGS__);                                \
+    if (!name) return ::fabric::fail(std::move(name).error());  \
+    *std::move(name);                                           \
   })
 // The same for Result<void>.
-#define TRY_STATUS(...)                                                                       \
-  do {                                                                                        \
-    auto&& FABRIC_CONCAT(try_status_, __LINE__) = (__VA_ARGS__);                              \
-    if (!FABRIC_CONCAT(try_status_, __LINE__))                                                \
-      return ::fabric::fail(std::move(FABRIC_CONCAT(try_status_, __LINE__)).error());         \
+#define TRY_STATUS(...) FABRIC_TRY_STATUS_(FABRIC_CONCAT(fabric_try_, __COUNTER__), __VA_ARGS__)
+#define FABRIC_TRY_STATUS_(name, ...)                           \
+  do {                                                          \
+    auto&& name = (__VA_ARGS__);                                \
+    if (!name) return ::fabric::fail(std::move(name).error());  \
   } while (false)
