@@ -44,20 +44,17 @@ OpenList& open_list() {
 // sizeof(MDB_txninfo) + (readers - 1) * sizeof(MDB_reader).
 constexpr off_t k_lock_file_bytes = 192 + off_t{k_max_readers - 1} * 64;
 
-// LMDB makes it sparse and maps it: on a full disk the first reader would die of SIGBUS.
+// LMDB makes it sparse and maps it: on a full disk the first reader would die of SIGBUS. Nothing of
+// this process may have the environment open (OpenList), since closing the file drops its locks.
 Status make_lock_file(const Fd& directory) {
-  if (::faccessat(directory.get(), k_lock_file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
-  int raw = ::openat(directory.get(), k_lock_file,
-                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (raw < 0 && (errno == EEXIST || errno == EROFS)) return {};
-  if (raw < 0)
-    return is_disk_full(errno) ? fail_lmdb(errno, k_lock_file) : fail_errno(errno, k_lock_file);
-  Fd file(raw);
+  const std::optional<struct stat> there = TRY(stat_plain_file(directory, k_lock_file));
+  if (there && there->st_size >= k_lock_file_bytes) return {};
+  int raw = ::openat(directory.get(), k_lock_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (raw < 0 && errno == EROFS) return {};  // LMDB reads a read-only file system without it
+  if (raw < 0) return fail_lmdb(errno, k_lock_file);
+  const Fd file(raw);
   const int rc = ::posix_fallocate(raw, 0, k_lock_file_bytes);
-  if (is_disk_full(rc)) {
-    ::unlinkat(directory.get(), k_lock_file, 0);
-    return fail_lmdb(rc, k_lock_file);
-  }
+  if (is_disk_full(rc)) return fail_lmdb(rc, k_lock_file);
   return {};
 }
 
@@ -112,7 +109,6 @@ Status Environment::open_lmdb() {
 Status Environment::open_lmdb_once() {
   close_lmdb();
   std::optional<struct stat> data = TRY(stat_plain_file(directory_, k_data_file));
-  TRY(stat_plain_file(directory_, k_lock_file));
   if (!data && mode_ != Store::Mode::create)
     return fail(ErrorCode::not_found, "there is no store", "run 'fabric init'");
   if (data) {
@@ -134,7 +130,9 @@ Status Environment::open_lmdb_once() {
     close_lmdb();
     map_bytes_ = allowed_map(map_bytes_ / 2);
   }
-  if (rc == EINVAL && data) return fail(ErrorCode::interrupted, "is being compacted, try again");
+  // The data file is sound, so it is the lock file, which compact() has just emptied.
+  if ((rc == EINVAL || rc == MDB_INVALID) && data)
+    return fail(ErrorCode::interrupted, "is being compacted, try again");
   if (rc != 0) return fail_lmdb(rc, "opening");
 
   int fd = -1;

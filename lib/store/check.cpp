@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every record against itself (checksum, decoding) and against the rows that follow from it, both
+// ways. Pages come first: LMDB must not walk damaged ones.
+#include <map>
+#include <set>
+
+#include "store/codec.hpp"
+#include "store/meta_page.hpp"
+#include "store/page_check.hpp"
+#include "store/place.hpp"
+#include "store/store_state.hpp"
+#include "store/txn_state.hpp"
+
+namespace fabric::store {
+namespace {
+
+constexpr size_t k_most_problems = 1000;
+
+class StoreCheck {
+ public:
+  StoreCheck(const Txn& txn, CheckReport& report) : txn_(txn), report_(report) {}
+
+  void run() {
+    sequences();
+    walk(Table::edges, &StoreCheck::edge);  // before tasks: they are counted there
+    walk(Table::tasks, &StoreCheck::task);
+    walk(Table::task_ids, &StoreCheck::task_id);
+    for (Table table : {Table::queue, Table::running, Table::finished})
+      walk(table, &StoreCheck::place);
+    walk(Table::payloads, &StoreCheck::payload);
+    walk(Table::results, &StoreCheck::result);
+    walk(Table::agents, &StoreCheck::agent);
+    walk(Table::counts, &StoreCheck::counts);
+    for (const auto& [agent, counts] : counts_)
+      if (counts.total() != 0) problem(Table::counts, counts_key(agent), "is missing");
+  }
+
+ private:
+  void problem(Table table, std::string_view key, const std::string& what) {
+    say(describe_key(table, key) + ": " + what);
+  }
+  void say(std::string line) {
+    if (report_.problems.size() < k_most_problems) report_.problems.push_back(std::move(line));
+    if (report_.problems.size() == k_most_problems) report_.problems.emplace_back("and more");
+  }
+
+  void walk(Table table, void (StoreCheck::*row)(Table, std::string_view, std::string_view)) {
+    Cursor cursor(txn_, table);
+    for (bool on_row = cursor.first(); on_row; on_row = cursor.next()) {
+      ++report_.records;
+      (this->*row)(table, cursor.key(), cursor.value());
+    }
+    if (!cursor.status()) say(cursor.status().error().message);
+  }
+
+  // A value with a header, opened and parsed; otherwise its problem is reported.
+  template <class Record>
+  bool open(Table table, std::string_view key, std::string_view value, Record& record) {
+    Result<std::string_view> body = open_value(table, key, value);
+    if (!body) {
+      say(body.error().message);
+      return false;
+    }
+    if (record.ParseFromArray(body->data(), static_cast<int>(body->size()))) return true;
+    problem(table, key, "does not parse");
+    return false;
+  }
+
+  bool sized(Table table, std::string_view key, size_t size) {
+    if (key.size() == size) return true;
+    problem(table, key, "key of " + std::to_string(key.size()) + " bytes");
+    return false;
+  }
+  bool empty(Table table, std::string_view key, std::string_view value) {
+    if (value.empty()) return true;
+    problem(table, key, "holds something");
+    return false;
+  }
+
+  // Without a word: the record itself is reported where it is walked.
+  bool load(uint64_t sequence, record::Task& record) {
+    Result<bool> found = txn_.load_task(sequence, record);
+    return found && *found;
+  }
+
+  void sequences() {
+    record::Sequences record;
+    Result<bool> found = txn_.get_record(Table::meta, k_meta_sequences, record);
+    if (!found) return say(found.error().message);
+    if (*found) next_ = {record.task(), record.agent(), record.unique()};
+    record::Supervisor supervisor;
+    if (auto read = txn_.get_record(Table::meta, k_meta_supervisor, supervisor); !read)
+      say(read.error().message);
+  }
+
+  void edge(Table table, std::string_view key, std::string_view value) {
+    if (!sized(table, key, 16) || !empty(table, key, value)) return;
+    const uint64_t dependency = number_at(key, 0, 8), dependent = number_at(key, 8, 8);
+    ++waits_[dependent];
+    record::Task before;
+    record::Task after;
+    if (!load(dependent, after)) return problem(table, key, "no such dependent");
+    if (is_terminal(static_cast<TaskState>(after.state()))) return;
+    if (!load(dependency, before)) return problem(table, key, "no such dependency");
+    if (static_cast<TaskState>(before.state()) == TaskState::completed)
+      problem(table, key, "the dependency has completed");
+  }
+
+  void task(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!sized(table, key, 8) || !open(table, key, value, record)) return;
+    const uint64_t sequence = number_at(key, 0, 8);
+    Result<Task> task = txn_.to_model(sequence, record);
+    if (!task) return say(task.error().message);
+    if (sequence == 0 || sequence >= next_.task) problem(table, key, "sequence was never given");
+    if (record.agent_number() == 0 || record.agent_number() >= next_.agent)
+      problem(table, key, "agent number was never given");
+    if (record.attempt_id() >= next_.unique) problem(table, key, "attempt id was never given");
+    const uint64_t waits = waits_.contains(sequence) ? waits_.at(sequence) : 0;
+    if (task->state == TaskState::pending && task->waiting_on != waits)
+      problem(table, key,
+              "waits for " + std::to_string(task->waiting_on) + ", but has " +
+                  std::to_string(waits) + " edges");
+    expect_row(Table::task_ids, record.id(), key, describe_key(table, key));
+    const Place place = place_of(sequence, record);
+    expect_row(place.table, place.key, {}, describe_key(table, key));
+    ++counts_[record.agent_number()].of(task->state);
+    ++counts_[0].of(task->state);
+  }
+
+  void expect_row(Table table, std::string_view key, std::string_view value,
+                  const std::string& whose) {
+    auto row = txn_.get(table, key);
+    if (!row) return say(row.error().message);
+    if (!*row)
+      problem(table, key, "is missing (of " + whose + ")");
+    else if (**row != value)
+      problem(table, key, "does not lead to " + whose);
+  }
+
+  void task_id(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (value.size() != 8) return problem(table, key, "wrong size");
+    if (!load(number_at(value, 0, 8), record) || record.id() != key)
+      problem(table, key, "leads to no such task");
+  }
+
+  void place(Table table, std::string_view key, std::string_view value) {
+    const size_t size = table == Table::queue ? 13 : table == Table::running ? 12 : 16;
+    if (!sized(table, key, size) || !empty(table, key, value)) return;
+    const uint64_t sequence = number_at(key, size - 8, 8);
+    record::Task record;
+    if (!load(sequence, record)) return problem(table, key, "no such task");
+    const Place place = place_of(sequence, record);
+    if (place.table != table || std::string_view(place.key) != key)
+      problem(table, key, "its task is not in this state");
+  }
+
+  void payload(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!sized(table, key, 8)) return;
+    if (Result<std::string_view> body = open_value(table, key, value); !body)
+      say(body.error().message);
+    else if (!load(number_at(key, 0, 8), record) || !record.has_payload_bytes())
+      problem(table, key, "belongs to no task");
+  }
+
+  void result(Table table, std::string_view key, std::string_view value) {
+    record::TaskResult record;
+    record::Task task;
+    if (!sized(table, key, 8) || !open(table, key, value, record)) return;
+    if (!load(number_at(key, 0, 8), task)) problem(table, key, "belongs to no task");
+  }
+
+  void agent(Table table, std::string_view key, std::string_view value) {
+    record::Agent record;
+    if (!open(table, key, value, record)) return;
+    Result<Agent> agent = get_agent(record);
+    if (!agent) return problem(table, key, agent.error().message);
+    if (record.id() != key) problem(table, key, "holds another agent");
+    if (record.number() == 0 || record.number() >= next_.agent)
+      problem(table, key, "its number was never given");
+    if (!agent_numbers_.insert(record.number()).second)
+      problem(table, key, "has the number of another agent");
+  }
+
+  void counts(Table table, std::string_view key, std::string_view value) {
+    record::Counts record;
+    if (!sized(table, key, 4) || !open(table, key, value, record)) return;
+    const auto agent = static_cast<uint32_t>(number_at(key, 0, 4));
+    const TaskCounts stored = get_counts(record);
+    const TaskCounts counted = counts_.contains(agent) ? counts_.at(agent) : TaskCounts{};
+    counts_.erase(agent);
+    for (int i = 0; i < k_task_states; ++i) {
+      const auto state = static_cast<TaskState>(i);
+      if (stored.of(state) != counted.of(state))
+        problem(table, key,
+                "says " + std::to_string(stored.of(state)) + " " + std::string(to_string(state)) +
+                    ", there are " + std::to_string(counted.of(state)));
+    }
+  }
+
+  const Txn& txn_;
+  CheckReport& report_;
+  Txn::Sequences next_;
+  std::map<uint64_t, uint64_t> waits_;     // dependent -> edges
+  std::map<uint32_t, TaskCounts> counts_;  // as counted, until compared
+  std::set<uint32_t> agent_numbers_;
+};
+
+// The meta page of the snapshot that `txn` reads. A later commit may already have replaced it.
+std::optional<MetaPage> meta_of(int data_file, uint64_t transaction) {
+  for (int i = 0; i < 2; ++i) {
+    Result<MetaPage> meta = read_meta_page(data_file);
+    if (meta && meta->transaction == transaction) return *meta;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<CheckReport> Store::check() const {
+  Environment& environment = *state_->environment;
+  int fd = -1;
+  ::mdb_env_get_fd(environment.get(), &fd);
+  CheckReport report;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const ReadTxn reader = TRY(read());
+    const Txn& txn = *reader.state_;
+    const std::optional<MetaPage> meta = meta_of(fd, ::mdb_txn_id(txn.raw()));
+    if (!meta) continue;  // a busy writer
+    check_pages(fd, *meta, [&](const std::string& what) { report.problems.push_back(what); });
+    if (!report.problems.empty()) return report;
+    StoreCheck(txn, report).run();
+    return report;
+  }
+  return fail(ErrorCode::unavailable,
+              environment.path() + ": too busy to be checked, or the " + "meta pages are damaged");
+}
+
+}  // namespace fabric::store
