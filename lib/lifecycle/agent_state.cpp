@@ -11,13 +11,20 @@ std::optional<AgentState> next_state(AgentState from, AgentEvent event) {
 
 std::string_view to_string(AgentEvent event) {
   switch (event) {
-    case AgentEvent::start: return "start";
-    case AgentEvent::sandbox_ready: return "sandbox_ready";
-    case AgentEvent::sandbox_failed: return "sandbox_failed";
-    case AgentEvent::sandbox_lost: return "sandbox_lost";
-    case AgentEvent::give_up: return "give_up";
-    case AgentEvent::terminate: return "terminate";
-    case AgentEvent::down: return "down";
+    case AgentEvent::start:
+      return "start";
+    case AgentEvent::sandbox_ready:
+      return "sandbox_ready";
+    case AgentEvent::sandbox_failed:
+      return "sandbox_failed";
+    case AgentEvent::sandbox_lost:
+      return "sandbox_lost";
+    case AgentEvent::give_up:
+      return "give_up";
+    case AgentEvent::terminate:
+      return "terminate";
+    case AgentEvent::down:
+      return "down";
   }
   return "";
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state machine of an agent, as a table. `busy` is not stored: it is `ready` with running tasks.
+// The state machine of an agent, as a table. `busy` is not stored: it is `ready` with running
+// tasks.
 #pragma once
 
 #include <array>

@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "model/usage.hpp"
 
 namespace fabric {
 
@@ -75,6 +76,7 @@ struct Task {
   uint64_t dropped_bytes = 0;  // output beyond the limit that was not kept
   Duration cpu;
   uint64_t memory_peak_bytes = 0;
+  Usage usage;                 // reported by the agent, all attempts together
 };
 
 // The head of what a task printed or answered, kept in the store; the whole is in the log file.

@@ -54,7 +54,8 @@ Result<std::vector<Scheduled>> AgentScheduler::schedule(std::vector<Task> tasks)
     for (const std::string& id : task.depends_on) {
       std::optional<Task> dependency = TRY(txn_.find_task(id));
       if (!dependency)
-        return fail(ErrorCode::not_found, "dependency " + id + " of task " + task.id + " not found");
+        return fail(ErrorCode::not_found,
+                    "dependency " + id + " of task " + task.id + " not found");
       dependencies.push_back(std::move(*dependency));
     }
     TRY_STATUS(add(task, dependencies));
@@ -94,8 +95,9 @@ Result<std::optional<Task>> AgentScheduler::claim(const Agent& agent) {
   std::optional<uint64_t> next = TRY(txn_.next_ready(agent.number));
   if (!next) return std::optional<Task>();
   std::optional<Task> task = TRY(txn_.find_task(*next));
-  if (!task) return fail(ErrorCode::failed, "the ready queue names a task that is not in the store",
-                         "check the store with: fabric store check");
+  if (!task)
+    return fail(ErrorCode::failed, "the ready queue names a task that is not in the store",
+                "check the store with: fabric store check");
   task->state = TaskState::running;
   task->reason = Reason::none;
   task->detail.clear();
@@ -118,6 +120,7 @@ Result<std::optional<Task>> AgentScheduler::finish(uint64_t sequence, uint64_t a
   task->dropped_bytes = outcome.dropped_bytes;
   task->cpu = outcome.cpu;
   task->memory_peak_bytes = outcome.memory_peak_bytes;
+  task->usage += outcome.usage;
   bool stop_was_asked = task->reason == Reason::user || task->reason == Reason::agent_gone;
   if (!outcome.result.head.empty() || !outcome.result.whole)
     TRY_STATUS(txn_.save_result(sequence, outcome.result));
@@ -196,8 +199,8 @@ Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
   std::optional<Task> task = TRY(txn_.find_task(id));
   if (!task) return no_such_task(id);
   if (is_terminal(task->state))
-    return fail(ErrorCode::failed, "task " + task->id + " is already " +
-                                       std::string(to_string(task->state)));
+    return fail(ErrorCode::failed,
+                "task " + task->id + " is already " + std::string(to_string(task->state)));
   Cancelled done;
   done.was = task->state;
   if (task->state == TaskState::running) {

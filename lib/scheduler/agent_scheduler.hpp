@@ -34,6 +34,7 @@ struct Outcome {
   uint64_t result_bytes = 0, stderr_bytes = 0, dropped_bytes = 0;
   Duration cpu;
   uint64_t memory_peak_bytes = 0;
+  Usage usage;
   TaskResult result;
 };
 
@@ -51,7 +52,8 @@ class AgentScheduler {
 
   // Ends a running attempt. nullopt when `attempt_id` is not the attempt that runs now. A task that
   // was asked to stop (request_cancel) ends as cancelled whatever the outcome says.
-  Result<std::optional<Task>> finish(uint64_t sequence, uint64_t attempt_id, const Outcome& outcome);
+  Result<std::optional<Task>> finish(uint64_t sequence, uint64_t attempt_id,
+                                     const Outcome& outcome);
 
   // A running attempt that ended without an outcome goes back to its place in the queue. `lost`
   // attempts count: after `max_lost` the task fails with reason lost.
@@ -60,7 +62,7 @@ class AgentScheduler {
                                       std::string detail, uint32_t max_lost);
 
   struct Cancelled {
-    Task task;               // after: cancelled, or running with reason `user` (its stop is due)
+    Task task;  // after: cancelled, or running with reason `user` (its stop is due)
     TaskState was = TaskState::pending;
     std::vector<std::string> dependents;  // cancelled with it
   };

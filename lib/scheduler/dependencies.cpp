@@ -17,8 +17,8 @@ struct Frame {
 
 tl::unexpected<Error> cycle_error(const std::vector<Task>& tasks, const std::vector<Frame>& path,
                                   size_t again) {
-  auto start = std::find_if(path.begin(), path.end(),
-                            [&](const Frame& f) { return f.task == again; });
+  auto start =
+      std::find_if(path.begin(), path.end(), [&](const Frame& f) { return f.task == again; });
   std::string cycle;
   for (auto it = start; it != path.end(); ++it) cycle += tasks[it->task].id + " -> ";
   return fail(ErrorCode::usage, "dependency cycle: " + cycle + tasks[again].id,
@@ -30,8 +30,8 @@ tl::unexpected<Error> cycle_error(const std::vector<Task>& tasks, const std::vec
 Result<std::vector<size_t>> order_by_dependency(const std::vector<Task>& tasks) {
   std::vector<size_t> order;
   order.reserve(tasks.size());
-  bool any = std::any_of(tasks.begin(), tasks.end(),
-                         [](const Task& t) { return !t.depends_on.empty(); });
+  bool any =
+      std::any_of(tasks.begin(), tasks.end(), [](const Task& t) { return !t.depends_on.empty(); });
   if (!any) {
     for (size_t i = 0; i < tasks.size(); ++i) order.push_back(i);
     return order;

@@ -60,7 +60,8 @@ Status read_dependencies(const Value& value, std::vector<std::string>& out) {
 Status read_timeout(const Value& value, Duration& out) {
   if (!value.IsNumber()) return wrong_type("timeout_seconds", "a number");
   double seconds = value.GetDouble();
-  if (!(seconds > 0) || seconds > 1e9) return bad("timeout_seconds must be more than 0 and at most 1e9");
+  if (!(seconds > 0) || seconds > 1e9)
+    return bad("timeout_seconds must be more than 0 and at most 1e9");
   out = Duration{std::max<int64_t>(1, std::llround(seconds * 1e9))};
   return {};
 }
@@ -147,9 +148,10 @@ Result<std::vector<Task>> parse_task_lines(std::string_view lines, const TaskLin
     if (tasks.size() == k_max_batch)
       return bad("more than " + std::to_string(k_max_batch) + " tasks in one transaction");
     Result<Task> parsed = parse_line(line);
-    if (!parsed) return in_context(std::move(parsed), "line " + std::to_string(number)).map([](Task) {
-      return std::vector<Task>{};
-    });
+    if (!parsed)
+      return in_context(std::move(parsed), "line " + std::to_string(number)).map([](Task) {
+        return std::vector<Task>{};
+      });
     Task& task = *parsed;
     if (task.id.empty()) task.id = derived_id(context.request_id, number);
     task.user = context.user;

@@ -22,8 +22,8 @@ struct TaskLineContext {
 // Empty lines are skipped. An error names the line: "line 7: unknown field 'prioritee'".
 Result<std::vector<Task>> parse_task_lines(std::string_view lines, const TaskLineContext& context);
 
-// The id of the n-th line of a request: the request's UUIDv7 plus n in its low bits, so that it sorts
-// by submission and a repeated request names the same tasks.
+// The id of the n-th line of a request: the request's UUIDv7 plus n in its low bits, so that it
+// sorts by submission and a repeated request names the same tasks.
 std::string derived_id(const std::string& request_id, uint64_t n);
 
 }  // namespace fabric

@@ -24,10 +24,10 @@ namespace fabric {
 // Tasks to schedule: one JSON object a line (agent, payload; optionally id, type, priority,
 // depends_on, timeout_seconds, metadata). All or nothing.
 struct Submission {
-  std::string request_id;   // UUIDv7. Lines without an id get one derived from it and their number,
-                            // so that sending the same request again makes the same tasks.
+  std::string request_id;  // UUIDv7. Lines without an id get one derived from it and their number,
+                           // so that sending the same request again makes the same tasks.
   std::string lines;
-  size_t first_line = 1;    // number of the first line, for messages
+  size_t first_line = 1;  // number of the first line, for messages
   std::string user;
   std::string correlation_id;
   std::string traceparent;  // "" makes one
@@ -35,7 +35,7 @@ struct Submission {
 struct SubmitReply {
   struct Item {
     std::string id;
-    bool existed = false;   // the same task, scheduled before
+    bool existed = false;  // the same task, scheduled before
     TaskState state = TaskState::pending;
     std::string agent;
   };
@@ -46,7 +46,7 @@ struct SpawnReply {
   Agent agent;
 };
 struct CancelReply {
-  TaskState was = TaskState::pending;  // running: the two-step stop has begun
+  TaskState was = TaskState::pending;       // running: the two-step stop has begun
   std::vector<std::string> also_cancelled;  // dependents
 };
 struct TerminateReply {
@@ -67,7 +67,7 @@ class Client {
   // Needs a supervisor (ErrorCode::not_found without one: see start_supervisor).
   Result<SpawnReply> spawn(const AgentDefinition& definition);
   // Running tasks: returns once the stop has begun; the task ends as cancelled.
-  Result<CancelReply> cancel(const std::string& task_id, const std::string& correlation_id);
+  Result<CancelReply> cancel(const std::string& task_id);
   // Ends the agent, its running tasks and its pending ones; returns when nothing of it is left.
   Result<TerminateReply> terminate(const std::string& agent_id);
   // Stops the supervisor and every agent's processes; pending tasks stay queued.
@@ -78,6 +78,7 @@ class Client {
     uint64_t memory_bytes = 0;
     double cpu_seconds = 0;
     uint32_t pids = 0;
+    WallTime heartbeat_at;  // of a worker: when it last said anything
   };
   // By agent id; agents without a sandbox are absent. Empty without a supervisor.
   Result<std::vector<std::pair<std::string, Usage>>> usage();
@@ -100,12 +101,12 @@ struct SupervisorStatus {
 Result<SupervisorStatus> supervisor_status(const config::Workspace& workspace,
                                            const store::ReadTxn& txn);
 
-// Starts `fabric_binary up` in the background, in its own session, output to the supervisor log, and
-// waits until it serves (or says why not). Returns false when one was running already.
+// Starts `fabric_binary up` in the background, in its own session, output to the supervisor log,
+// and waits until it serves (or says why not). Returns false when one was running already.
 Result<bool> start_supervisor(const config::Workspace& workspace, const std::string& fabric_binary);
 
-// Blocks until done() says true of the store as it is now, asked again after each change: watches the
-// store's bell (no polling; works without a supervisor and across its crashes). timed_out when
+// Blocks until done() says true of the store as it is now, asked again after each change: watches
+// the store's bell (no polling; works without a supervisor and across its crashes). timed_out when
 // `patience` (0: for ever) runs out.
 Status wait_for(const store::Store& store, const std::function<bool(const store::ReadTxn&)>& done,
                 Duration patience);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// Agents in the supervisor: spawn, sandbox made, sandbox lost, restart, terminate.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "lifecycle/lifecycle_manager.hpp"
+#include "supervisor/core.hpp"
+#include "telemetry/log.hpp"
+
+namespace fabric {
+namespace {
+
+Status make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, path);
+  return {};
+}
+
+Status make_directories(const config::Workspace& workspace, const std::string& id) {
+  TRY_STATUS(make_directory(workspace.agent_state_dir(id)));
+  TRY_STATUS(make_directory(workspace.work_dir(id)));
+  return make_directory(workspace.logs_dir(id));
+}
+
+// Of an agent that never came to be: only what is empty goes.
+void remove_directories(const config::Workspace& workspace, const std::string& id) {
+  ::rmdir(workspace.work_dir(id).c_str());
+  ::rmdir(workspace.agent_state_dir(id).c_str());
+  ::rmdir(workspace.logs_dir(id).c_str());
+}
+
+}  // namespace
+
+SupervisorCore::Entry* SupervisorCore::find(const std::string& id) {
+  auto found = agents_.find(id);
+  return found == agents_.end() ? nullptr : &found->second;
+}
+
+std::string SupervisorCore::socket_path(const Agent& agent) const {
+  return workspace_.run_dir() + "/agents/" + agent.cgroup + ".sock";
+}
+
+SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
+  const AgentDefinition& d = agent.definition;
+  SandboxSpec spec;
+  spec.name = d.id;
+  spec.number = agent.number;
+  spec.generation = agent.generation;
+  spec.cgroup = agent.cgroup;
+  spec.level = d.isolation;
+  spec.limits = d.limits;
+  spec.slots = d.kind == AgentKind::worker ? 1 : d.max_concurrent_tasks;
+  spec.work_dir = workspace_.work_dir(d.id);
+  spec.control_socket = socket_path(agent);
+  spec.exit_journal = workspace_.run_dir() + "/agents/" + agent.cgroup + ".exits";
+  spec.orphan_grace = settings_.orphan_grace;
+  // A command whose first word comes from the payload can only be looked up when it runs.
+  if (d.command[0].find("{payload.") == std::string::npos) spec.probe_command = d.command[0];
+  for (const std::string& entry : agent_environment(agent, workspace_))
+    if (entry.starts_with("PATH=")) spec.path_env = entry.substr(5);
+  return spec;
+}
+
+SandboxIdentity SupervisorCore::identity_of(const Agent& agent) const {
+  SandboxIdentity identity;
+  identity.pid = agent.pid;
+  identity.start_time = agent.pid_start_time;
+  identity.boot_id = agent.boot_id;
+  identity.generation = agent.generation;
+  identity.cgroup = agent.cgroup;
+  identity.control_socket = socket_path(agent);
+  return identity;
+}
+
+TaskRunner::Context SupervisorCore::runner_context() {
+  return {*loop_, *launcher_, workspace_, clock_};
+}
+
+TaskRunner::Hooks SupervisorCore::hooks_for(const std::string& id) {
+  TaskRunner::Hooks hooks;
+  hooks.finished = [this](const Task& task, Outcome outcome, std::function<void()> committed) {
+    finish(task, std::make_shared<const Outcome>(std::move(outcome)), std::move(committed));
+  };
+  hooks.requeue = [this](const Task& task, AgentScheduler::Requeue why, std::string detail,
+                         std::function<void()> done) {
+    requeue(task, why, detail, std::move(done));
+  };
+  hooks.new_attempt_id = [this](std::function<void(AttemptId)> use) {
+    auto attempt = std::make_shared<AttemptId>(0);
+    writer_->post(
+        [attempt](store::WriteTxn& txn, Dispatcher&) -> Status {
+          *attempt = TRY(txn.next_unique());
+          return {};
+        },
+        [attempt, use = std::move(use)](Status status) {
+          if (status) use(*attempt);
+        });
+  };
+  hooks.heartbeat = [this, id] {
+    if (Entry* entry = find(id)) entry->heartbeat_at = clock_.now();
+  };
+  hooks.broken = [this, id](std::string why) { agent_broken(id, why); };
+  return hooks;
+}
+
+void SupervisorCore::spawn(const AgentDefinition& definition, Responder responder) {
+  auto agent = std::make_shared<Agent>();
+  writer_->post(
+      [this, definition, agent](store::WriteTxn& txn, Dispatcher&) -> Status {
+        *agent = TRY(LifecycleManager(txn, clock_.now()).spawn(definition));
+        return {};
+      },
+      [this, agent, responder](Status status) {
+        if (!status) return responder.error(status.error());
+        Entry& entry = agents_[agent->definition.id];
+        entry.agent = *agent;
+        entry.spawn_waiters.push_back(responder);
+        launch(*agent);
+      });
+}
+
+void SupervisorCore::launch(const Agent& agent) {
+  Entry& entry = agents_[agent.definition.id];
+  entry.agent = agent;
+  entry.launching = true;
+  launcher_->post(
+      [this, spec = spec_of(agent), id = agent.definition.id](IsolationManager& manager) {
+        auto made = std::make_shared<Result<Sandbox>>([&]() -> Result<Sandbox> {
+          TRY_STATUS(make_directories(workspace_, id));
+          return manager.create_sandbox(spec);
+        }());
+        return std::function<void()>([this, id, made] { launched(id, std::move(*made)); });
+      });
+}
+
+void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
+  Entry& entry = agents_.at(id);
+  entry.launching = false;
+  if (!sandbox) return launch_failed(entry, sandbox.error());
+  entry.agent.pid = sandbox->identity.pid;
+  entry.agent.pid_start_time = sandbox->identity.start_time;
+  entry.agent.boot_id = sandbox->identity.boot_id;
+  entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
+                                           hooks_for(id), [this, id] { host_ended(id); });
+  if (going_down_) entry.host->runner().set_going_down();
+  Status begun = entry.host->begin_fresh();
+  if (!begun) log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
+  if (entry.terminating || going_down_) return entry.host->shut_down(Duration{});
+  make_ready(entry);
+}
+
+void SupervisorCore::make_ready(Entry& entry) {
+  const Agent agent = entry.agent;
+  auto ready = std::make_shared<Agent>();
+  writer_->post(
+      [this, agent, ready](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+        *ready = TRY(LifecycleManager(txn, clock_.now())
+                         .sandbox_ready(agent.definition.id, agent.pid, agent.pid_start_time,
+                                        agent.boot_id));
+        dispatcher.available(*ready);
+        return {};
+      },
+      [this, id = agent.definition.id, ready](Status status) {
+        Entry* made = find(id);
+        if (!made) return;
+        if (!status) {
+          log::error("agent not ready", {{"agent", id}, {"error", status.error().message}});
+          for (Responder& waiter : made->spawn_waiters) waiter.error(status.error());
+          made->spawn_waiters.clear();
+          return;
+        }
+        made->agent = *ready;
+        made->was_ready = true;
+        log::info("agent ready", {{"agent", id}, {"pid", std::to_string(ready->pid)}});
+        for (Responder& waiter : made->spawn_waiters) waiter.result(control::encode_id(id));
+        made->spawn_waiters.clear();
+      });
+}
+
+void SupervisorCore::launch_failed(Entry& entry, const Error& error) {
+  const std::string id = entry.agent.definition.id;
+  log::warn("sandbox not made", {{"agent", id}, {"error", error.message}});
+  if (!entry.was_ready && !entry.terminating) {
+    // Its spawn was never acknowledged: it leaves nothing behind.
+    std::vector<Responder> waiters = std::move(entry.spawn_waiters);
+    writer_->post(
+        [this, id](store::WriteTxn& txn, Dispatcher&) -> Status {
+          return LifecycleManager(txn, clock_.now()).remove(id);
+        },
+        [this, id, error, waiters = std::move(waiters)](Status) {
+          agents_.erase(id);
+          remove_directories(workspace_, id);
+          for (const Responder& waiter : waiters) waiter.error(error);
+          check_down();
+        });
+    return;
+  }
+  if (entry.terminating) return remove_agent(id);
+  writer_->post(
+      [this, id, error](store::WriteTxn& txn, Dispatcher&) -> Status {
+        TRY(LifecycleManager(txn, clock_.now())
+                .change(id, AgentEvent::sandbox_failed, error.message));
+        return {};
+      },
+      [this, id](Status) {
+        if (Entry* failed = find(id)) failed->agent.state = AgentState::failed;
+        check_down();
+      });
+}
+
+void SupervisorCore::start_again(const std::string& id, bool after_a_loss) {
+  auto agent = std::make_shared<Agent>();
+  writer_->post(
+      [this, id, after_a_loss, agent](store::WriteTxn& txn, Dispatcher&) -> Status {
+        *agent = TRY(LifecycleManager(txn, clock_.now()).start_again(id, after_a_loss));
+        return {};
+      },
+      [this, id, agent](Status status) {
+        Entry* entry = find(id);
+        if (!entry) return;
+        if (!status) {
+          log::error("agent not started again", {{"agent", id}, {"error", status.error().message}});
+          return;
+        }
+        if (entry->terminating) return remove_agent(id);
+        if (going_down_) return check_down();
+        launch(*agent);
+      });
+}
+
+void SupervisorCore::host_ended(const std::string& id) {
+  Entry* entry = find(id);
+  if (!entry || !entry->host) return;
+  const bool expected = entry->terminating || going_down_;
+  if (!expected) log::warn("sandbox ended by itself", {{"agent", id}});
+  writer_->post(
+      [id](store::WriteTxn&, Dispatcher& dispatcher) -> Status {
+        dispatcher.unavailable(id);
+        return {};
+      },
+      {});
+  // Only when its cgroup is seen empty may its tasks run anywhere else.
+  launcher_->post([this, id, identity = entry->host->identity()](IsolationManager& manager) {
+    Status destroyed = manager.destroy_sandbox(identity);
+    if (!destroyed)
+      log::error("sandbox not destroyed", {{"agent", id}, {"error", destroyed.error().message}});
+    return std::function<void()>([this, id] { sandbox_destroyed(id); });
+  });
+}
+
+void SupervisorCore::sandbox_destroyed(const std::string& id) {
+  Entry& entry = agents_.at(id);
+  auto why = going_down_ ? AgentScheduler::Requeue::interrupted : AgentScheduler::Requeue::lost;
+  entry.host->runner().abandon(
+      why, going_down_ ? "interrupted when fabric went down" : "its sandbox died");
+  entry.host.reset();
+  if (entry.terminating) return remove_agent(id);
+  if (going_down_) return check_down();
+  restart_or_give_up(entry);
+}
+
+void SupervisorCore::restart_or_give_up(Entry& entry) {
+  const std::string id = entry.agent.definition.id;
+  if (std::optional<Duration> delay = entry.restarts.died(loop_->now())) {
+    if (delay->ns == 0) return start_again(id, true);
+    entry.restart_timer = loop_->after(*delay, [this, id] {
+      if (Entry* later = find(id)) {
+        later->restart_timer = 0;
+        start_again(id, true);
+      }
+    });
+    return;
+  }
+  agent_broken(id, "its sandbox died again and again");
+}
+
+void SupervisorCore::agent_broken(const std::string& id, const std::string& why) {
+  log::error("agent failed", {{"agent", id}, {"why", why}});
+  writer_->post(
+      [this, id, why](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+        dispatcher.unavailable(id);
+        TRY(LifecycleManager(txn, clock_.now()).change(id, AgentEvent::give_up, why));
+        return {};
+      },
+      [this, id](Status) {
+        if (Entry* entry = find(id)) entry->agent.state = AgentState::failed;
+      });
+}
+
+void SupervisorCore::terminate(const std::string& id, Responder responder) {
+  auto gone = std::make_shared<AgentScheduler::AgentGone>();
+  writer_->post(
+      [this, id, gone](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+        Agent agent =
+            TRY(LifecycleManager(txn, clock_.now()).change(id, AgentEvent::terminate, ""));
+        AgentScheduler scheduler(txn, clock_.now());
+        *gone = TRY(scheduler.cancel_all(agent));
+        dispatcher.unavailable(id);
+        for (const std::string& other : scheduler.touched_agents()) dispatcher.mark(other);
+        return {};
+      },
+      [this, id, gone, responder](Status status) {
+        if (!status) return responder.error(status.error());
+        Entry& entry = agents_[id];
+        entry.terminate_waiters.push_back(responder);
+        entry.terminated.cancelled += gone->cancelled;
+        entry.terminated.stopped += gone->running.size();
+        if (entry.terminating) return;
+        entry.terminating = true;
+        if (entry.restart_timer != 0) loop_->cancel(entry.restart_timer);
+        entry.restart_timer = 0;
+        if (entry.launching) return;  // launched() sees the flag
+        if (!entry.host) return remove_agent(id);
+        entry.host->runner().stop_all();
+        if (entry.host->runner().running() == 0)
+          entry.host->shut_down(entry.agent.definition.grace);
+      });
+}
+
+void SupervisorCore::remove_agent(const std::string& id) {
+  writer_->post(
+      [this, id](store::WriteTxn& txn, Dispatcher&) -> Status {
+        return LifecycleManager(txn, clock_.now()).remove(id);
+      },
+      [this, id](Status status) {
+        Entry* entry = find(id);
+        if (!entry) return;
+        for (Responder& waiter : entry->terminate_waiters) {
+          if (!status) {
+            waiter.error(status.error());
+            continue;
+          }
+          waiter.result(control::encode_counts({{"cancelled", entry->terminated.cancelled},
+                                                {"stopped", entry->terminated.stopped}}));
+        }
+        for (Responder& waiter : entry->spawn_waiters)
+          waiter.error({ErrorCode::failed, "agent " + id + " was terminated", ""});
+        agents_.erase(id);
+        log::info("agent terminated", {{"agent", id}});
+        check_down();
+      });
+}
+
+}  // namespace fabric

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/attempt_outcome.hpp"
+
+#include <cstring>
+
+#include "base/size.hpp"
+#include "supervisor/task_runner.hpp"
+
+namespace fabric {
+
+std::string describe_end(const AttemptExit& exit) {
+  if (exit.signal == 0) return "exit code " + std::to_string(exit.exit_code);
+  const char* name = ::sigabbrev_np(exit.signal);
+  return std::string("killed by ") +
+         (name ? "SIG" + std::string(name) : "signal " + std::to_string(exit.signal));
+}
+
+Outcome not_started(std::string detail) {
+  Outcome outcome;
+  outcome.state = TaskState::failed;
+  outcome.reason = Reason::not_started;
+  outcome.detail = std::move(detail);
+  return outcome;
+}
+
+Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinition& definition) {
+  Outcome o;
+  if (exit.signal != 0)
+    o.signal = exit.signal;
+  else
+    o.exit_code = exit.exit_code;
+  o.result_bytes = exit.stdout_bytes;
+  o.stderr_bytes = exit.stderr_bytes;
+  o.dropped_bytes = exit.stdout_dropped + exit.stderr_dropped;
+  o.cpu = exit.cpu;
+  o.memory_peak_bytes = exit.memory_peak_bytes;
+  o.state = TaskState::failed;
+  switch (exit.reason) {
+    case EndReason::timed_out: {
+      Duration limit = task.timeout.ns != 0 ? task.timeout : definition.timeout;
+      o.state = TaskState::timed_out;
+      o.reason = Reason::timeout;
+      o.detail = "ran longer than " + to_string(limit);
+      break;
+    }
+    case EndReason::memory:
+      o.reason = Reason::memory;
+      o.detail = "killed by the memory limit of " + human_size(definition.limits.memory_bytes) +
+                 " (peak " + human_size(exit.memory_peak_bytes) + ")";
+      break;
+    case EndReason::not_started:
+      o.reason = Reason::not_started;
+      o.detail = exit.message.empty() ? "the command could not be executed" : exit.message;
+      break;
+    case EndReason::stopped:
+    case EndReason::exited:
+      if (exit.signal == 0 && exit.exit_code == 0) {
+        o.state = TaskState::completed;
+        o.reason = Reason::none;
+        break;
+      }
+      o.reason = exit.signal != 0 ? Reason::signal : Reason::exit;
+      o.detail = describe_end(exit);
+      break;
+  }
+  return o;
+}
+
+}  // namespace fabric

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "lifecycle/lifecycle_manager.hpp"
+#include "scheduler/agent_scheduler.hpp"
+#include "store/ownership.hpp"
+#include "supervisor/control_protocol.hpp"
+#include "supervisor/operations.hpp"
+#include "supervisor/unix_socket.hpp"
+
+namespace fabric {
+namespace {
+
+using store::Ownership;
+
+// How long a command waits for a supervisor that holds the workspace but does not serve yet.
+constexpr Duration k_patience = Duration::seconds(10);
+
+tl::unexpected<Error> needs_supervisor() {
+  return fail(ErrorCode::not_found, "no supervisor is running in this workspace",
+              "start one with: fabric up --detach");
+}
+
+}  // namespace
+
+struct Client::State {
+  config::Workspace workspace;
+  Fd socket;
+  int64_t next_call = 1;
+  std::string received;
+  bool answer_lost = false;  // the last call may or may not have taken effect
+
+  Status connect();
+  Result<control::Answer> call(std::string_view method, const std::string& params);
+  Result<std::string> read_line();
+  Result<std::optional<Ownership>> own() const {
+    return Ownership::acquire(workspace.owner_path(), Ownership::Kind::shared, Duration{});
+  }
+  // Runs `work` in a transaction of our own, under the ownership lock.
+  template <class T, class Work>
+  Result<T> directly(const Ownership& proof, Work work) const;
+};
+
+// Ends connected, or with no supervisor alive.
+Status Client::State::connect() {
+  const MonoTime deadline = system_clock().monotonic() + k_patience;
+  for (;;) {
+    socket = TRY(connect_unix(workspace.control_socket()));
+    if (socket) return {};
+    if (!TRY(Ownership::holder(workspace.owner_path()))) return {};
+    if (system_clock().monotonic() >= deadline)
+      return fail(ErrorCode::timed_out, "the supervisor holds the workspace but does not answer",
+                  "see what it does in .fabric/logs/supervisor.log");
+    // It recovers what its predecessor left; there is no event to wait for before it listens.
+    ::poll(nullptr, 0, 5);
+  }
+}
+
+Result<std::string> Client::State::read_line() {
+  size_t scanned = 0;
+  for (;;) {
+    size_t end = received.find('\n', scanned);
+    if (end != std::string::npos) {
+      std::string line = received.substr(0, end);
+      received.erase(0, end + 1);
+      return line;
+    }
+    scanned = received.size();
+    char buffer[65536];
+    ssize_t n = ::read(socket.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      answer_lost = true;
+      return fail(ErrorCode::failed, "the supervisor went away before it answered",
+                  "see whether it took effect with: fabric status");
+    }
+    received.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+Result<control::Answer> Client::State::call(std::string_view method, const std::string& params) {
+  int64_t id = next_call++;
+  answer_lost = false;
+  std::string message = control::encode_call(id, method, params);
+  std::string_view rest = message;
+  while (!rest.empty()) {
+    ssize_t n = ::send(socket.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;  // its answer, if it sent one before it went, is still to be read
+    rest.remove_prefix(static_cast<size_t>(n));
+  }
+  return control::decode_answer(id, TRY(read_line()));
+}
+
+template <class T, class Work>
+Result<T> Client::State::directly(const Ownership&, Work work) const {
+  store::Store store = TRY(store::Store::open(workspace.store_dir(), store::Store::Mode::create));
+  store::WriteTxn txn = TRY(store.write());
+  T reply = TRY(work(txn));
+  TRY_STATUS(txn.commit());
+  return reply;
+}
+
+Result<Client> Client::open(const config::Workspace& workspace) {
+  auto state = std::make_unique<State>();
+  state->workspace = workspace;
+  TRY_STATUS(state->connect());
+  return Client(std::move(state));
+}
+
+bool Client::supervised() const { return state_->socket.valid(); }
+
+Result<SubmitReply> Client::schedule(const Submission& submission) {
+  // An answer that was lost is asked for again: the request names the same tasks each time, so a
+  // repetition finds them and changes nothing.
+  for (int attempt = 0;; ++attempt) {
+    if (supervised()) {
+      Result<control::Answer> answer = state_->call("schedule", control::encode(submission));
+      if (answer) return control::decode_submit_reply(answer->result());
+      if (!state_->answer_lost || attempt == 3) return fail(answer.error());
+      state_->received.clear();
+      TRY_STATUS(state_->connect());
+      continue;
+    }
+    std::optional<Ownership> own = TRY(state_->own());
+    if (own) {
+      std::vector<Task> tasks = TRY(operations::parse(submission));
+      return state_->directly<SubmitReply>(*own, [&](store::WriteTxn& txn) {
+        return operations::submit(txn, std::move(tasks), system_clock().now(), nullptr);
+      });
+    }
+    TRY_STATUS(state_->connect());  // a supervisor came up meanwhile
+  }
+}
+
+Result<SpawnReply> Client::spawn(const AgentDefinition& definition) {
+  if (!supervised()) return needs_supervisor();
+  TRY(state_->call("spawn", control::encode(definition)));
+  store::Store store =
+      TRY(store::Store::open(state_->workspace.store_dir(), store::Store::Mode::read));
+  store::ReadTxn txn = TRY(store.read());
+  std::optional<Agent> agent = TRY(txn.find_agent(definition.id));
+  if (!agent) return fail(ErrorCode::failed, "agent " + definition.id + " is gone already");
+  return SpawnReply{std::move(*agent)};
+}
+
+Result<CancelReply> Client::cancel(const std::string& task_id) {
+  for (;;) {
+    if (supervised()) {
+      control::Answer answer = TRY(state_->call("cancel", control::encode_id(task_id)));
+      return control::decode_cancel_reply(answer.result());
+    }
+    if (std::optional<Ownership> own = TRY(state_->own()))
+      return state_->directly<CancelReply>(*own, [&](store::WriteTxn& txn) -> Result<CancelReply> {
+        return TRY(operations::cancel(txn, task_id, system_clock().now())).reply;
+      });
+    TRY_STATUS(state_->connect());
+  }
+}
+
+Result<TerminateReply> Client::terminate(const std::string& agent_id) {
+  for (;;) {
+    if (supervised()) {
+      control::Answer answer = TRY(state_->call("terminate", control::encode_id(agent_id)));
+      return TerminateReply{control::count_of(answer.result(), "cancelled"),
+                            control::count_of(answer.result(), "stopped")};
+    }
+    if (std::optional<Ownership> own = TRY(state_->own()))
+      return state_->directly<TerminateReply>(
+          *own, [&](store::WriteTxn& txn) -> Result<TerminateReply> {
+            LifecycleManager lifecycle(txn, system_clock().now());
+            std::optional<Agent> agent = TRY(txn.find_agent(agent_id));
+            // Only a supervisor may end a sandbox that perhaps still lives.
+            if (agent && agent->state != AgentState::stopped && agent->state != AgentState::failed)
+              return needs_supervisor();
+            Agent stopping = TRY(lifecycle.change(agent_id, AgentEvent::terminate, ""));
+            AgentScheduler scheduler(txn, system_clock().now());
+            AgentScheduler::AgentGone gone = TRY(scheduler.cancel_all(stopping));
+            TRY_STATUS(lifecycle.remove(agent_id));
+            return TerminateReply{gone.cancelled, gone.running.size()};
+          });
+    TRY_STATUS(state_->connect());
+  }
+}
+
+Result<DownReply> Client::down() {
+  if (!supervised()) return needs_supervisor();
+  control::Answer answer = TRY(state_->call("down", "{}"));
+  // Its lock is the last thing that goes: then nothing of it is left.
+  Ownership::acquire(state_->workspace.owner_path(), Ownership::Kind::shared, k_patience);
+  return DownReply{control::count_of(answer.result(), "finished"),
+                   control::count_of(answer.result(), "stopped")};
+}
+
+Result<std::vector<std::pair<std::string, Client::Usage>>> Client::usage() {
+  std::vector<std::pair<std::string, Usage>> agents;
+  if (!supervised()) return agents;
+  control::Answer answer = TRY(state_->call("usage", "{}"));
+  if (!answer.result().IsObject()) return agents;
+  for (const auto& member : answer.result().GetObject()) {
+    Usage usage;
+    usage.memory_bytes = control::count_of(member.value, "memory_bytes");
+    usage.cpu_seconds = json::get_number(member.value, "cpu_seconds").value_or(0);
+    usage.pids = static_cast<uint32_t>(control::count_of(member.value, "pids"));
+    usage.heartbeat_at.us = json::get_int(member.value, "heartbeat_at_us").value_or(0);
+    agents.emplace_back(std::string(json::text_of(member.name)), usage);
+  }
+  return agents;
+}
+
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Result<SupervisorStatus> supervisor_status(const config::Workspace& workspace,
+                                           const store::ReadTxn& txn) {
+  SupervisorStatus status;
+  std::optional<pid_t> holder = TRY(Ownership::holder(workspace.owner_path()));
+  status.record = TRY(txn.supervisor());
+  // While it starts, the record is its predecessor's.
+  status.running = holder.has_value();
+  if (holder && status.record.pid != *holder) {
+    status.record = {};
+    status.record.pid = *holder;
+  }
+  return status;
+}
+
+}  // namespace fabric

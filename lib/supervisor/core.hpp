@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heart of a supervisor: joins store, launcher, sandboxes and the control socket. Everything
+// here is the I/O thread's; the sources are one a subject: core.cpp (life of the process),
+// agents.cpp, tasks.cpp, calls.cpp, recovery.cpp.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "config/workspace.hpp"
+#include "lifecycle/restart_policy.hpp"
+#include "store/ownership.hpp"
+#include "store/store.hpp"
+#include "supervisor/agent_host.hpp"
+#include "supervisor/control_server.hpp"
+#include "supervisor/event_loop.hpp"
+#include "supervisor/launcher_thread.hpp"
+#include "supervisor/operations.hpp"
+#include "supervisor/store_thread.hpp"
+#include "supervisor/supervisor.hpp"
+
+namespace fabric {
+
+class SupervisorCore {
+ public:
+  SupervisorCore(const config::Workspace& workspace, const SupervisorOptions& options,
+                 config::Settings settings);
+  Status run();
+
+ private:
+  using Responder = ControlServer::Responder;
+
+  struct Entry {
+    Agent agent;
+    std::unique_ptr<AgentHost> host;  // null while it is made or destroyed
+    bool launching = false;
+    bool was_ready = false;  // false: its spawn is not acknowledged yet
+    bool terminating = false;
+    RestartPolicy restarts;
+    EventLoop::TimerId restart_timer = 0;
+    std::vector<Responder> spawn_waiters, terminate_waiters;
+    TerminateReply terminated;
+    WallTime heartbeat_at;
+  };
+
+  // core.cpp
+  Status open();
+  Status watch_signals();
+  void serve();
+  void go_down(std::optional<Responder> responder);
+  void stop_running_tasks();
+  void check_down();
+  void finish_down();
+  [[nodiscard]] std::string cgroup_root() const;
+
+  // recovery.cpp: what a predecessor left
+  Status recover();
+  void recover_agent(const Agent& agent, std::vector<Task> running);
+  void adopt(const Agent& agent, std::vector<Task> running);
+  void rebuild(const Agent& agent, std::vector<Task> running);
+  void recovered_one();
+
+  // agents.cpp
+  void spawn(const AgentDefinition& definition, Responder responder);
+  void launch(const Agent& agent);
+  void launched(const std::string& id, Result<Sandbox> sandbox);
+  void launch_failed(Entry& entry, const Error& error);
+  void make_ready(Entry& entry);
+  void start_again(const std::string& id, bool after_a_loss);
+  void host_ended(const std::string& id);
+  void sandbox_destroyed(const std::string& id);
+  void restart_or_give_up(Entry& entry);
+  void agent_broken(const std::string& id, const std::string& why);
+  void terminate(const std::string& id, Responder responder);
+  void remove_agent(const std::string& id);
+  [[nodiscard]] SandboxSpec spec_of(const Agent& agent) const;
+  [[nodiscard]] SandboxIdentity identity_of(const Agent& agent) const;
+  [[nodiscard]] std::string socket_path(const Agent& agent) const;
+  TaskRunner::Hooks hooks_for(const std::string& id);
+  TaskRunner::Context runner_context();
+  Entry* find(const std::string& id);
+
+  // tasks.cpp
+  void start_claims(std::vector<Dispatcher::Claim> claims);
+  void finish(const Task& task, std::shared_ptr<const Outcome> outcome,
+              std::function<void()> committed);
+  void requeue(const Task& task, AgentScheduler::Requeue why, const std::string& detail,
+               std::function<void()> done);
+  void ended_one(const std::string& agent_id, bool finished);
+
+  // calls.cpp
+  void call(const control::Call& call, Responder responder);
+  void schedule(const control::Call& call, Responder responder);
+  void cancel(const std::string& id, Responder responder);
+  void usage(Responder responder);
+
+  const config::Workspace workspace_;
+  const SupervisorOptions options_;
+  const config::Settings settings_;
+  const Clock& clock_ = system_clock();
+  std::optional<store::Ownership> ownership_;
+  std::optional<store::Store> store_;
+  std::optional<IsolationManager> isolation_;
+  std::unique_ptr<EventLoop> loop_;
+  Fd signals_;
+  std::unordered_map<std::string, Entry> agents_;
+  size_t recovering_ = 0;
+  bool serving_ = false;
+  bool going_down_ = false;
+  bool finishing_ = false;
+  DownReply down_;
+  std::vector<Responder> down_waiters_;
+  std::unique_ptr<ControlServer> server_;
+  // Last: their threads end before what they use goes.
+  std::unique_ptr<StoreThread> writer_;
+  std::unique_ptr<LauncherThread> launcher_;
+};
+
+}  // namespace fabric
