@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include "base/id.hpp"
+#include "base/size.hpp"
+#include "config/settings.hpp"
+#include "fabric/commands.hpp"
+#include "fabric/options.hpp"
+#include "fabric/output.hpp"
+#include "fabric/session.hpp"
+#include "fabric/text.hpp"
+#include "fabric/views.hpp"
+
+namespace fabric::cmd {
+namespace {
+
+struct Options {
+  std::string id;
+  config::AgentFlags flags;
+  bool dry_run = false;
+};
+
+// NAME=VALUE, or NAME alone for the value that the caller has.
+Result<Metadata> read_env(const Arguments& arguments) {
+  Metadata env;
+  for (const std::string& text : arguments.values("--env")) {
+    const size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    if (name.empty()) return fail(ErrorCode::usage, "--env '" + printable(text) + "': no name");
+    if (equals != std::string::npos) {
+      env.emplace_back(name, text.substr(equals + 1));
+      continue;
+    }
+    const char* value = std::getenv(name.c_str());
+    if (!value)
+      return fail(ErrorCode::usage, "--env " + printable(name) + ": not set in this environment",
+                  "set it, or write --env " + printable(name) + "=VALUE");
+    env.emplace_back(name, value);
+  }
+  return env;
+}
+
+Result<Options> read_options(const Arguments& arguments) {
+  Options options;
+  options.id = arguments.positional(0);
+  TRY_STATUS(check_id(options.id, "agent id"));
+  options.dry_run = arguments.has(k_dry_run.name);
+  config::AgentFlags& flags = options.flags;
+  flags.kind = TRY(parsed(arguments, "--kind", parse_agent_kind));
+  flags.model = arguments.value("--model");
+  flags.user = arguments.value("--user");
+  if (arguments.has("--tool")) flags.tools = arguments.values("--tool");
+  flags.isolation = TRY(parsed(arguments, "--isolation", parse_isolation_level));
+  flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_size));
+  flags.cpu_millicores = TRY(parsed(arguments, "--cpu", parse_cpu_cores));
+  flags.labels = TRY(parsed_pairs(arguments, "--label"));
+  flags.env = TRY(read_env(arguments));
+  if (arguments.has_tail()) {
+    if (arguments.tail().empty())
+      return fail(ErrorCode::usage, "spawn: no command follows '--'");
+    flags.command = arguments.tail();
+  }
+  return options;
+}
+
+Status check_absent(const config::Workspace& workspace, const std::string& id) {
+  const store::Store store = TRY(open_store(workspace));
+  if (TRY(TRY(store.read()).find_agent(id)))
+    return fail(ErrorCode::usage, "spawning " + id + ": an agent with this id already exists",
+                "'fabric terminate " + id + "' removes it");
+  return {};
+}
+
+Result<int> run(const Arguments& arguments) {
+  const JsonChoice choice = TRY(JsonChoice::from(arguments));
+  const Options options = TRY(read_options(arguments));
+  const config::Workspace workspace = TRY(workspace_of(arguments));
+  const AgentDefinition definition =
+      TRY(config::load_agent(workspace, options.id, options.flags));
+  AgentView view;
+  if (options.dry_run) {
+    TRY_STATUS(check_absent(workspace, options.id));
+    view.agent.definition = definition;
+  } else {
+    TRY(ensure_supervisor(workspace));
+    Client client = TRY(Client::open(workspace));
+    view.agent = TRY(client.spawn(definition)).agent;
+  }
+  if (choice.wanted()) {
+    TRY_STATUS(print(agent_json(choice, view) + "\n"));
+    return 0;
+  }
+  const std::string what =
+      options.id + " (" + std::string(to_string(definition.kind)) + ", isolation " +
+      std::string(to_string(definition.isolation)) + ")\n";
+  TRY_STATUS(print((options.dry_run ? "would spawn " : "spawned ") + what));
+  return 0;
+}
+
+constexpr Positional k_positionals[] = {
+    {"ID", "Its name: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot or a dash."}};
+constexpr Option k_options[] = {
+    {"--model", "", "M", "The model it uses, handed to its tasks as FABRIC_MODEL."},
+    {"--tool", "", "T", "A tool it may use, handed to its tasks in FABRIC_TOOLS.", Takes::values},
+    {"--isolation", "", "LEVEL", "How strongly it is walled in. Default: process.", Takes::value,
+     Complete::nothing, "none|process|container"},
+    {"--memory", "", "SIZE", "Memory for all its processes, for example 512M."},
+    {"--cpu", "", "CORES", "Processor cores for all its processes, for example 0.5."},
+    {"--user", "", "U", "Whose agent it is. Default: you."},
+    {"--label", "", "KEY=VALUE", "A label.", Takes::values},
+    {"--env", "", "NAME[=VALUE]",
+     "Set a variable in its environment, which is clean otherwise; without a value, yours.",
+     Takes::values},
+    {"--kind", "", "KIND",
+     "A process per task (exec), or one process that takes task after task (worker).", Takes::value,
+     Complete::nothing, "exec|worker"},
+    k_dry_run};
+constexpr Example k_examples[] = {
+    {"fabric spawn coder --memory 1G --env API_KEY -- python3 agent.py",
+     "An agent with a gigabyte of memory, and your API_KEY in its environment."},
+    {"fabric spawn reviewer", "The agent that agents/reviewer/agent.toml defines."}};
+
+}  // namespace
+
+const Command k_spawn_command{
+    "spawn", Group::agents, "start an agent in its own sandbox",
+    "The command follows '--', or comes from agents/ID/agent.toml; options win over the file. In the "
+    "command, {payload.KEY} is replaced by that value of a task's payload, without a shell. The "
+    "payload is also on its standard input.\n\n"
+    "Starts the supervisor in the background when none runs. When the command cannot be found or "
+    "started, nothing is left of the agent.",
+    k_positionals, k_options, "COMMAND...", k_examples, agent_shape, run};
+
+}  // namespace fabric::cmd

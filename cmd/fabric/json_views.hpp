@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON objects that commands answer with (documented in docs/json.md). Fields are only ever
+// added. Timestamps are RFC 3339 in UTC; what is not known is null.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fabric/output.hpp"
+#include "model/agent.hpp"
+#include "model/task.hpp"
+#include "supervisor/client.hpp"
+
+namespace fabric::cmd {
+
+JsonShape task_shape();
+std::string task_json(const JsonChoice& choice, const Task& task);
+
+struct AgentView {
+  Agent agent;
+  TaskCounts tasks;
+  std::optional<Client::Usage> usage;  // of its living sandbox
+  [[nodiscard]] AgentState shown_state() const;  // busy when it has running tasks
+};
+JsonShape agent_shape();
+std::string agent_json(const JsonChoice& choice, const AgentView& view);
+
+struct StatusView {
+  std::string workspace;
+  SupervisorStatus supervisor;
+  std::vector<AgentView> agents;
+  TaskCounts queue;
+};
+JsonShape status_shape();
+std::string status_json(const JsonChoice& choice, const StatusView& view);
+
+struct ResultView {
+  Task task;
+  std::string text;
+};
+JsonShape result_shape();
+std::string result_json(const JsonChoice& choice, const ResultView& view);
+
+}  // namespace fabric::cmd

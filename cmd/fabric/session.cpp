@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fabric/session.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "base/id.hpp"
+#include "fabric/output.hpp"
+#include "fabric/text.hpp"
+
+namespace fabric::cmd {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+}  // namespace
+
+Result<config::Workspace> workspace_of(const Arguments& arguments) {
+  config::FindOptions options;
+  options.start = arguments.value("--directory").value_or(environment("FABRIC_WORKSPACE"));
+  return config::find_workspace(options);
+}
+
+Result<store::Store> open_store(const config::Workspace& workspace) {
+  return store::Store::open(workspace.store_dir(), store::Store::Mode::read);
+}
+
+Result<bool> ensure_supervisor(const config::Workspace& workspace) {
+  const bool started = TRY(start_supervisor(workspace, TRY(own_binary())));
+  if (started)
+    note("started a supervisor in the background ('fabric down' stops it and its agents)");
+  return started;
+}
+
+Result<Task> require_task(const store::ReadTxn& txn, const std::string& id) {
+  auto task = TRY(txn.find_task(id));
+  if (!task)
+    return fail(ErrorCode::not_found, "task " + printable(id) + " not found",
+                "'fabric tasks' lists the tasks of this workspace");
+  return *std::move(task);
+}
+
+Result<Agent> require_agent(const store::ReadTxn& txn, const std::string& id) {
+  auto agent = TRY(txn.find_agent(id));
+  if (!agent)
+    return fail(ErrorCode::not_found, "agent " + printable(id) + " not found",
+                "'fabric agents' lists the agents of this workspace");
+  return *std::move(agent);
+}
+
+// From /etc/passwd itself first: asking NSS loads libraries, which costs as much as a whole command.
+std::string login_name() {
+  const uid_t uid = ::getuid();
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), &std::fclose);
+  if (file)
+    while (const passwd* entry = ::fgetpwent(file.get()))
+      if (entry->pw_uid == uid) return entry->pw_name;
+  if (const passwd* entry = ::getpwuid(uid)) return entry->pw_name;
+  return std::to_string(uid);
+}
+
+std::string correlation_id() {
+  const std::string given = environment("FABRIC_CORRELATION_ID");
+  return is_valid_id(given) ? given : make_uuid7();
+}
+
+std::string traceparent() { return environment("TRACEPARENT"); }
+
+Result<std::string> own_binary() {
+  std::array<char, 4096> path{};
+  const ssize_t n = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (n <= 0) return fail_errno(errno, "/proc/self/exe");
+  return std::string(path.data(), static_cast<size_t>(n));
+}
+
+Result<std::string> init_binary() {
+  const std::string self = TRY(own_binary());
+  const std::string directory = self.substr(0, self.rfind('/'));
+  for (const char* place : {"/../libexec/fabric/fabric-init", "/../fabric-init/fabric-init"})
+    if (::access((directory + place).c_str(), X_OK) == 0) return directory + place;
+  return fail(ErrorCode::unavailable, "fabric-init not found beside " + self,
+              "install fabric again: it belongs to /usr/libexec/fabric");
+}
+
+}  // namespace fabric::cmd

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Agents and tasks as people see them: gathered, and put into tables.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "fabric/json_views.hpp"
+#include "fabric/session.hpp"
+#include "fabric/table.hpp"
+
+namespace fabric::cmd {
+
+// Live use by agent id; empty when no supervisor runs or it cannot be asked. Call it before a Store is
+// opened (see open_store).
+using UsageList = std::vector<std::pair<std::string, Client::Usage>>;
+UsageList live_usage(const config::Workspace& workspace);
+
+Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageList& usage);
+Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const UsageList& usage);
+
+std::string agents_table(const std::vector<AgentView>& agents);
+std::string agent_facts(const AgentView& view, WallTime now);
+std::string tasks_table(const std::vector<Task>& tasks, WallTime now);
+std::string task_facts(const Task& task, WallTime now);
+
+// "12 pending, 3 running, 190 completed": zeros are left out; "empty" when all are.
+std::string counts_in_words(const TaskCounts& counts);
+Colour colour_of(TaskState state);
+Colour colour_of(AgentState state);
+// "failed: exit code 3", "pending: waits for 2 tasks".
+std::string state_in_words(const Task& task);
+
+}  // namespace fabric::cmd
