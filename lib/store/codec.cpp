@@ -46,6 +46,14 @@ tl::unexpected<Error> fail_unknown(const char* what, uint32_t number) {
   return fail(ErrorCode::failed, std::string("unknown ") + what + " " + std::to_string(number));
 }
 
+void put_usage(const Usage& usage, record::Task& r) {
+  if (usage == Usage{}) return r.clear_usage();
+  r.mutable_usage()->set_requests(usage.requests);
+  r.mutable_usage()->set_input_tokens(usage.input_tokens);
+  r.mutable_usage()->set_output_tokens(usage.output_tokens);
+  r.mutable_usage()->set_cost_microusd(usage.cost_microusd);
+}
+
 }  // namespace
 
 void put_task(const Task& task, record::Task& r) {
@@ -76,6 +84,7 @@ void put_task(const Task& task, record::Task& r) {
   r.set_dropped_bytes(task.dropped_bytes);
   r.set_cpu_ns(task.cpu.ns);
   r.set_memory_peak_bytes(task.memory_peak_bytes);
+  put_usage(task.usage, r);
 }
 
 Result<Task> get_task(const record::Task& r) {
@@ -111,6 +120,8 @@ Result<Task> get_task(const record::Task& r) {
   task.dropped_bytes = r.dropped_bytes();
   task.cpu.ns = r.cpu_ns();
   task.memory_peak_bytes = r.memory_peak_bytes();
+  task.usage = {r.usage().requests(), r.usage().input_tokens(), r.usage().output_tokens(),
+                r.usage().cost_microusd()};
   return task;
 }
 
