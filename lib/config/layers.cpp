@@ -106,10 +106,13 @@ std::string place(const std::string& file, Position at) {
 void apply_text(std::string_view text, const std::string& file, FileKind kind, Draft& draft,
                 std::vector<Problem>& problems) {
   auto add = [&](Position at, const std::string& message, const std::string& hint) {
-    problems.push_back({file, at, {ErrorCode::usage, place(file, at) + ": " + message, hint}});
+    problems.push_back(
+        {file,
+         at,
+         {ErrorCode::usage, place(file, at) + ": " + printable(message), printable(hint)}});
   };
   auto tree = parse_toml(text);
-  if (!tree) return add(tree.error().at, tree.error().message, "");
+  if (!tree) return add(tree.error().at, "invalid TOML: " + tree.error().message, "");
   Walk walk(file, kind, draft);
   walk.table(*tree, std::string(root_prefix(kind)));
   for (const auto& c : walk.complaints.list()) add(c.at, c.message, c.hint);

@@ -63,15 +63,6 @@ Node convert(const toml::node& from) {
   return node;
 }
 
-// Descriptions quote the file: nothing in it may drive a terminal.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (char c : text.substr(0, 300))
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  while (out.ends_with('.')) out.pop_back();
-  return out;
-}
-
 }  // namespace
 
 std::string_view to_string(Node::Type type) {
@@ -101,7 +92,7 @@ tl::expected<Node, ParseFailure> parse_toml(std::string_view text) {
   toml::parse_result result = toml::parse(text);
   if (!result)
     return tl::unexpected<ParseFailure>(
-        {position(result.error().source().begin), printable(result.error().description())});
+        {position(result.error().source().begin), std::string(result.error().description())});
   return convert(result.table());
 }
 

@@ -28,6 +28,12 @@ std::string quoted(std::string_view text, size_t longest) {
   return out;
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (char c : text) out += control(c) ? '?' : c;
+  return out;
+}
+
 Status check_plain_text(std::string_view what, const std::string& text) {
   if (text.size() > k_max_text)
     return fail(ErrorCode::usage,

@@ -39,6 +39,8 @@ constexpr uint32_t k_most_concurrent_tasks = 1024;
 
 // Text within quotes, control characters escaped, shortened: for messages and for values as TOML.
 std::string quoted(std::string_view text, size_t longest = 60);
+// Messages quote what files say: nothing of that may drive a terminal.
+std::string printable(std::string_view text);
 // Members of `env` and `labels` are checked alike in files and on the command line.
 Status check_env(const std::string& name, const std::string& value);
 Status check_label(const std::string& name, const std::string& value);

@@ -10,6 +10,7 @@
 
 #include "config/discovery.hpp"
 #include "config/layer_file.hpp"
+#include "config/planted.hpp"
 #include "config/state_tree.hpp"
 
 namespace fabric::config {
@@ -104,6 +105,7 @@ Result<Workspace> trust_workspace(const std::string& directory) {
                 "make it one: fabric init " + shell_word(root));
   Undo undo(fd);
   TRY_STATUS(ensure_state_tree(fd, root, undo));
+  TRY_STATUS(refuse_planted_links(fd, root));
   TRY_STATUS(register_workspace(TRY(identify(fd, root))));
   undo.keep();
   return workspace_at(root, FindOptions{}.managed);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "config/nearest.hpp"
+#include "config/toml_depth.hpp"
+#include "config/toml_tree.hpp"
+
+using namespace fabric::config;
+
+TEST_CASE("a tree keeps types, order and places") {
+  const Node root = parse_toml("z = 1\na = [\"x\", 2.5]\n[t.u]\nb = true\n").value();
+  REQUIRE(root.children.size() == 3);
+  CHECK(root.children[0].key == "z");
+  CHECK(root.children[0].integer == 1);
+  CHECK(root.children[1].type == Node::Type::array);
+  CHECK(root.children[1].children[1].number == 2.5);
+  CHECK(root.children[1].children[1].at.column == 11);
+  const Node& b = root.children[2].children[0].children[0];
+  CHECK(b.key == "b");
+  CHECK(b.boolean);
+  CHECK(b.key_at.line == 4);
+  CHECK(b.at.column == 5);
+}
+
+TEST_CASE("deep nesting is refused, not followed") {
+  const size_t n = 200000;
+  std::string dots = "a";
+  for (size_t i = 0; i < n; ++i) dots += ".a";
+  for (const std::string& text :
+       {"[" + dots + "]", "[[" + dots + "]]", dots + " = 1", "x = {" + dots + " = 1}",
+        "x = " + std::string(n, '['), "x = [" + std::string(n, '{'),
+        "\"q\" . 'r' . " + dots + " = 1", "s = \"\"\"a\\\"\"\"\"\"\n" + dots + " = 1"}) {
+    INFO(text.substr(0, 30));
+    CHECK_FALSE(parse_toml(text));
+  }
+  CHECK(parse_toml("[" + dots + "]").error().message == "a key has more than 32 parts");
+}
+
+TEST_CASE("dots that are not in keys do not count") {
+  std::string dots(500, '.');
+  CHECK(parse_toml("a = \"" + dots + "\"\nb = '" + dots + "'\n# " + dots + "\n"));
+  CHECK(parse_toml("a = \"\"\"\n" + dots + "\\\"\n\"\"\"\nb = '''" + dots + "'''\n"));
+  std::string numbers = "a = [";
+  for (int i = 0; i < 500; ++i) numbers += "1.5, ";
+  CHECK(parse_toml(numbers + "]"));
+  std::string lines;
+  for (int i = 0; i < 500; ++i) lines += "a.b.k" + std::to_string(i) + " = 1.5\n";
+  CHECK(parse_toml(lines));
+}
+
+TEST_CASE("edit distance counts slips of the hand") {
+  CHECK(edit_distance("", "") == 0);
+  CHECK(edit_distance("abc", "") == 3);
+  CHECK(edit_distance("", "abc") == 3);
+  CHECK(edit_distance("abc", "acb") == 1);
+  CHECK(edit_distance("memroy_mb", "memory_mb") == 1);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+}
+
+TEST_CASE("only near names are suggested") {
+  const std::vector<std::string> names{"command", "kind", "model", "tools"};
+  CHECK(nearest("comand", names) == "command");
+  CHECK(nearest("kidn", names) == "kind");
+  CHECK(nearest("modle", names) == "model");
+  CHECK(nearest("budget", names).empty());
+  CHECK(nearest("", names).empty());
+  CHECK(nearest(std::string(100000, 'x'), names).empty());
+}
