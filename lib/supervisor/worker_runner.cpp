@@ -5,6 +5,7 @@
 // drops one that a successor sends again; an answer stays in init until its result is committed.
 #include <unistd.h>
 
+#include <map>
 #include <unordered_map>
 
 #include "lifecycle/restart_policy.hpp"
@@ -51,6 +52,7 @@ class WorkerRunner final : public TaskRunner {
   void deadline_passed(AttemptId attempt);
   void ask_to_stop(Running& run);
   Committed acknowledger(const WorkerLine& line);
+  void acknowledge(AttemptId worker, uint64_t sequence);
   void handle(const worker::Completed& message, const WorkerLine& line);
   void handle(const worker::Failed& message, const WorkerLine& line);
   void handle(const worker::Heartbeat& message, const WorkerLine& line);
@@ -70,6 +72,8 @@ class WorkerRunner final : public TaskRunner {
   RestartPolicy restarts_;
   EventLoop::TimerId restart_timer_ = 0;
   std::unordered_map<AttemptId, Running> running_;
+  // Lines of workers, by worker and sequence; true: done with.
+  std::map<std::pair<AttemptId, uint64_t>, bool> lines_;
 };
 
 void WorkerRunner::begin(const InitState& state, std::vector<Task> running) {
@@ -175,9 +179,23 @@ WorkerRunner::Running* WorkerRunner::find(AttemptId attempt) {
 }
 
 WorkerRunner::Committed WorkerRunner::acknowledger(const WorkerLine& line) {
-  return [connection = connection_, worker = line.attempt, sequence = line.sequence] {
-    [[maybe_unused]] Status sent = connection->acknowledge_line(worker, sequence);
+  lines_[{line.attempt, line.sequence}] = false;
+  return [self = shared_from_this(), this, worker = line.attempt, sequence = line.sequence] {
+    acknowledge(worker, sequence);
   };
+}
+
+// Acknowledging a line acknowledges all before it: so only up to the first whose result is not yet
+// committed.
+void WorkerRunner::acknowledge(AttemptId worker, uint64_t sequence) {
+  lines_[{worker, sequence}] = true;
+  uint64_t last = 0;
+  auto at = lines_.lower_bound({worker, 0});
+  while (at != lines_.end() && at->first.first == worker && at->second) {
+    last = at->first.second;
+    at = lines_.erase(at);
+  }
+  if (last != 0) [[maybe_unused]] Status sent = connection_->acknowledge_line(worker, last);
 }
 
 void WorkerRunner::on_line(const WorkerLine& line) {
