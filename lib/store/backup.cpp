@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "store/data_file.hpp"
 #include "store/directory.hpp"
 #include "store/environment.hpp"
 #include "store/lmdb_error.hpp"
-#include "store/meta_page.hpp"
 #include "store/store_state.hpp"
 
 namespace fabric::store {
@@ -30,7 +30,7 @@ Status copy_into(MDB_env* env, const Fd& directory) {
              : ::mdb_env_copyfd2(env, file.get(), 0);
   }
   if (rc == 0 && ::fsync(file.get()) != 0) rc = errno;
-  Status status = rc == 0 ? check_file_size(file.get()) : Status(fail_lmdb(rc, "copying"));
+  Status status = rc == 0 ? check_data_file(file.get()) : Status(fail_lmdb(rc, "copying"));
   if (status && ::renameat(directory.get(), k_partial, directory.get(), k_data_file) != 0)
     status = fail_errno(errno, k_data_file);
   if (!status) {
@@ -78,7 +78,7 @@ Status rewrite(const Fd& directory) {
   const Fd alone = TRY(lock_alone(directory));
   {
     Fd data = TRY(open_at(directory, k_data_file, O_RDONLY | O_NOFOLLOW));
-    TRY_STATUS(check_file_size(data.get()));
+    TRY_STATUS(check_data_file(data.get()));
   }
   MDB_env* raw = nullptr;
   if (int rc = ::mdb_env_create(&raw)) return fail_lmdb(rc, "opening");

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "store/data_file.hpp"
 #include "store/lmdb_error.hpp"
 
 namespace fabric::store {
@@ -120,7 +121,13 @@ void Environment::ended(bool wrote, int rc) {
   leave();
 }
 
-void Environment::ring(uint64_t transaction) {
+void Environment::committed(uint64_t transaction) {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  int fd = -1;
+  if (::mdb_env_info(env_, &info) == 0 && ::mdb_env_stat(env_, &stat) == 0 &&
+      ::mdb_env_get_fd(env_, &fd) == 0)
+    lengthen_data_file(fd, (info.me_last_pgno + 1) * stat.ms_psize);
   if (!bell_) return;
   const ssize_t written = ::pwrite(bell_.get(), &transaction, sizeof transaction, 0);
   static_cast<void>(written);

@@ -41,8 +41,8 @@ class Environment {
   Result<MDB_txn*> begin_write();
   // Every outermost transaction that began says so when it is over; `rc` is what LMDB said last.
   void ended(bool wrote, int rc);
-  // Tells who watches the bell file. Never fails: the commit is already there.
-  void ring(uint64_t transaction);
+  // After a commit: keeps the file whole and tells who watches the bell. Never fails: it is done.
+  void committed(uint64_t transaction);
 
   [[nodiscard]] MDB_dbi table(Table table) const { return tables_[static_cast<size_t>(table)]; }
   [[nodiscard]] MDB_env* get() const { return env_; }

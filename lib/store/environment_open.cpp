@@ -9,10 +9,10 @@
 #include <set>
 #include <utility>
 
+#include "store/data_file.hpp"
 #include "store/directory.hpp"
 #include "store/environment.hpp"
 #include "store/lmdb_error.hpp"
-#include "store/meta_page.hpp"
 #include "store/records.pb.h"
 #include "store/value.hpp"
 
@@ -113,7 +113,7 @@ Status Environment::open_lmdb_once() {
     return fail(ErrorCode::not_found, "there is no store", "run 'fabric init'");
   if (data) {
     Fd file = TRY(open_at(directory_, k_data_file, O_RDONLY | O_NOFOLLOW));
-    TRY_STATUS(check_file_size(file.get()));
+    TRY_STATUS(check_data_file(file.get()));
   }
   TRY_STATUS(make_lock_file(directory_));
 

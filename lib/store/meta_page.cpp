@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/meta_page.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 
@@ -74,27 +72,6 @@ Result<MetaPage> read_meta_page(int data_file) {
   if (!second || second->page_size != first->page_size)
     return fail(ErrorCode::failed, "the second meta page is damaged");
   return first->transaction > second->transaction ? *first : *second;
-}
-
-Status check_file_size(int data_file) {
-  struct stat info {};
-  // A writer may be between its two meta pages while we read: look again before we complain.
-  for (int attempt = 0;; ++attempt) {
-    if (::fstat(data_file, &info) != 0) return fail_errno(errno, "data.mdb");
-    if (info.st_size == 0) return {};
-    Result<MetaPage> meta = read_meta_page(data_file);
-    // After the meta page: pages are written before the meta page that counts them.
-    if (::fstat(data_file, &info) != 0) return fail_errno(errno, "data.mdb");
-    const uint64_t need = meta ? (meta->last_page + 1) * meta->page_size : 0;
-    if (meta && static_cast<uint64_t>(info.st_size) >= need) return {};
-    if (attempt < 2) continue;
-    const std::string hint = "restore a backup ('fabric store backup' made it)";
-    if (!meta) return fail(ErrorCode::failed, "data.mdb: " + meta.error().message, hint);
-    return fail(ErrorCode::failed,
-                "data.mdb is cut off: it has " + std::to_string(info.st_size) + " of " +
-                    std::to_string(need) + " bytes",
-                hint);
-  }
 }
 
 }  // namespace fabric::store

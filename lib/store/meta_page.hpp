@@ -28,7 +28,4 @@ struct MetaPage {
 
 // The current one of the two. Errors say "damaged" and why.
 Result<MetaPage> read_meta_page(int data_file);
-// Refuses a file that is shorter than its meta page says. An empty file is no error.
-Status check_file_size(int data_file);
-
 }  // namespace fabric::store

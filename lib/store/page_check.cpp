@@ -5,6 +5,7 @@
 // lo and hi are the size of the data, which is on overflow pages of its own when flag 1 is set.
 #include "store/page_check.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -37,7 +38,10 @@ struct Node {
 class PageCheck {
  public:
   PageCheck(int file, const MetaPage& meta, const std::function<void(const std::string&)>& problem)
-      : file_(file), meta_(meta), problem_(problem), used_(meta.last_page + 1, false) {}
+      : file_(file), meta_(meta), problem_(problem), used_(meta.last_page + 1, false) {
+    struct stat info {};
+    if (::fstat(file, &info) == 0) pages_ = static_cast<uint64_t>(info.st_size) / meta.page_size;
+  }
 
   void run() {
     tree(meta_.free_pages, "free pages", k_integer_key);
@@ -87,6 +91,7 @@ class PageCheck {
   bool take(const Tree& walk, uint64_t number, uint64_t pages) {
     if (number < k_first_page || number > meta_.last_page || pages > meta_.last_page - number + 1)
       return bad(walk, number, "does not exist");
+    if (number + pages > pages_) return bad(walk, number, "is missing: the file is cut off");
     for (uint64_t i = number; i < number + pages; ++i) {
       if (used_[i]) return bad(walk, i, "is used twice");
       used_[i] = true;
@@ -195,15 +200,17 @@ class PageCheck {
     return walk.integers ? free_list(walk, number, std::string(node.data)) : true;
   }
 
-  // Data on pages of its own.
+  // Data on pages of its own; more than it needs, where it has become shorter in one transaction.
   bool big(Tree& walk, uint64_t number, const Node& node) {
     const auto first = load<uint64_t>(node.data.data());
-    const uint64_t pages = (k_header - 1 + node.number) / meta_.page_size + 1;
-    if (!take(walk, first, pages)) return bad(walk, number, "damaged row");
+    const uint64_t needed = (k_header - 1 + node.number) / meta_.page_size + 1;
     char header[k_header];
-    if (!read(first, header, sizeof header) || load<uint64_t>(header) != first ||
-        load<uint16_t>(header + 10) != k_overflow || load<uint32_t>(header + 12) != pages)
-      return bad(walk, first, "is not the data it should be");
+    if (first > meta_.last_page || !read(first, header, sizeof header) ||
+        load<uint64_t>(header) != first || load<uint16_t>(header + 10) != k_overflow)
+      return bad(walk, number, "damaged row");
+    const uint64_t pages = load<uint32_t>(header + 12);
+    if (pages < needed) return bad(walk, first, "is too short");
+    if (!take(walk, first, pages)) return false;
     walk.totals.overflow += pages;
     if (!walk.integers) return true;
     std::string data(node.number, '\0');
@@ -225,6 +232,7 @@ class PageCheck {
   int file_;
   const MetaPage& meta_;
   const std::function<void(const std::string&)>& problem_;
+  uint64_t pages_ = 0;  // whole ones in the file
   std::vector<bool> used_;
   std::vector<uint64_t> free_;
 };

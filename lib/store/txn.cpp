@@ -67,11 +67,9 @@ Status Txn::commit() {
     return status;
   }
   Txn* const parent = parent_;
+  if (parent == nullptr) environment_.committed(id);
   end();
-  if (parent == nullptr) {
-    environment_.ring(id);
-    return {};
-  }
+  if (parent == nullptr) return {};
   parent->next = next;
   for (const auto& [agent, changes] : changes_)
     for (size_t i = 0; i < changes.size(); ++i) parent->changes_[agent][i] += changes[i];

@@ -85,14 +85,29 @@ inline std::string shown(const Task& t) {
                     t.correlation_id + "|" + t.traceparent + "|" + t.detail;
   for (const auto& [key, value] : t.metadata) out += "|" + key + "=" + value;
   for (const std::string& id : t.depends_on) out += "|" + id;
-  for (int64_t n :
-       {static_cast<int64_t>(t.sequence), static_cast<int64_t>(t.priority), t.timeout.ns,
-        static_cast<int64_t>(t.state), static_cast<int64_t>(t.reason), int64_t{t.waiting_on},
-        int64_t{t.attempt}, static_cast<int64_t>(t.attempt_id), int64_t{t.lost_attempts},
-        t.created_at.us, t.started_at.us, t.finished_at.us, int64_t{t.exit_code.value_or(-99)},
-        int64_t{t.signal.value_or(-99)}, static_cast<int64_t>(t.result_bytes),
-        static_cast<int64_t>(t.stderr_bytes), static_cast<int64_t>(t.dropped_bytes), t.cpu.ns,
-        static_cast<int64_t>(t.memory_peak_bytes)})
+  for (int64_t n : {static_cast<int64_t>(t.sequence),
+                    static_cast<int64_t>(t.priority),
+                    t.timeout.ns,
+                    static_cast<int64_t>(t.state),
+                    static_cast<int64_t>(t.reason),
+                    int64_t{t.waiting_on},
+                    int64_t{t.attempt},
+                    static_cast<int64_t>(t.attempt_id),
+                    int64_t{t.lost_attempts},
+                    t.created_at.us,
+                    t.started_at.us,
+                    t.finished_at.us,
+                    int64_t{t.exit_code.value_or(-99)},
+                    int64_t{t.signal.value_or(-99)},
+                    static_cast<int64_t>(t.result_bytes),
+                    static_cast<int64_t>(t.stderr_bytes),
+                    static_cast<int64_t>(t.dropped_bytes),
+                    t.cpu.ns,
+                    static_cast<int64_t>(t.memory_peak_bytes),
+                    static_cast<int64_t>(t.usage.requests),
+                    static_cast<int64_t>(t.usage.input_tokens),
+                    static_cast<int64_t>(t.usage.output_tokens),
+                    static_cast<int64_t>(t.usage.cost_microusd)})
     out += "|" + std::to_string(n);
   return out;
 }
