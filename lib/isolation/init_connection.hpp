@@ -107,6 +107,7 @@ class InitConnection {
   Result<std::optional<InitEvent>> receive();
 
  private:
+  Status send(std::vector<std::string> packets, const std::vector<int>& descriptors);
   Fd socket_;
   // partial reads and unsent messages
   struct Buffers;

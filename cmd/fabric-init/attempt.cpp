@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a running attempt: signals, its deadline, its end.
+#include <stdio.h>
+#include <time.h>
+
+#include "init.hpp"
+#include "sys.hpp"
+
+namespace fabric::init {
+
+void signal_attempt(Slot& slot, int signal_number) {
+  // The main process leads its session and its process group. Its pid cannot have been reused: only
+  // we reap, and we forget it then.
+  if (slot.pid > 0 && signal_number > 0 && signal_number < 65) kill(-slot.pid, signal_number);
+}
+
+void kill_attempt(Slot& slot) {
+  if (kill_leaf(slot.leaf)) return;
+  if (slot.pid > 0) kill(-slot.pid, SIGKILL);
+  // Without cgroups there is one slot (the supervisor sees to that), so in our own pid namespace
+  // everybody else belongs to this attempt.
+  if (getpid() == 1) kill(-1, SIGKILL);
+}
+
+void stop_attempt(Slot& slot, int64_t grace) {
+  signal_attempt(slot, slot.stop_signal);
+  signal_attempt(slot, SIGCONT);  // a stopped process cannot end
+  int64_t at = monotonic_ns() + (grace > 0 ? grace : 0);
+  if (at < slot.kill_at) slot.kill_at = at;
+  if (grace <= 0) kill_attempt(slot);
+}
+
+void main_ended(Init& init, Slot& slot, const siginfo_t& info, uint64_t cpu_ns) {
+  slot.pid = 0;
+  slot.status_code = info.si_code;
+  slot.status = info.si_status;
+  slot.cpu_ns = cpu_ns;
+  // Nothing survives its task.
+  if (slot.leaf.events < 0 && slot.leaf.processes < 0) {
+    if (getpid() == 1) kill(-1, SIGKILL);
+  } else if (populated(slot.leaf)) {
+    kill_leaf(slot.leaf);
+  }
+  settle(init, slot);
+}
+
+namespace {
+
+int32_t reason_of(const Slot& slot, bool memory) {
+  const bool clean = slot.status_code == CLD_EXITED && slot.status == 0;
+  if (memory && !clean) return wire::k_memory;
+  if (slot.timed_out) return wire::k_timed_out;
+  if (slot.stopped) return wire::k_stopped;
+  return wire::k_exited;
+}
+
+}  // namespace
+
+void settle(Init& init, Slot& slot) {
+  if (!slot.busy || slot.pid != 0) return;
+  if (populated(slot.leaf)) {
+    // Processes that are still dying announce themselves by SIGCHLD; one that was forked while a v1
+    // list was being killed is met here.
+    kill_leaf(slot.leaf);
+    return;
+  }
+  uint32_t number = static_cast<uint32_t>(&slot - init.slots);
+  // Back-pressure holds for the last bytes too, except for who was killed.
+  if (!drain_output(init, number) && !slot.stopped && !slot.timed_out) return;
+
+  wire::ExitRecord record{};
+  record.attempt = slot.attempt;
+  record.reason = reason_of(slot, oom_killed(slot.leaf));
+  if (slot.status_code == CLD_EXITED)
+    record.exit_code = slot.status;
+  else
+    record.signal = slot.status;
+  uint64_t measured = cpu_used_ns(slot.leaf);
+  record.cpu_ns = measured != 0 ? measured : slot.cpu_ns;
+  record.memory_peak = memory_peak(slot.leaf);
+  record.stdout_bytes = slot.output[0].written;
+  record.stdout_dropped = slot.output[0].dropped;
+  record.stderr_bytes = slot.output[1].written;
+  record.stderr_dropped = slot.output[1].dropped;
+  snprintf(record.message, sizeof record.message, "%s", slot.note);
+  close_streams(slot);
+  if (slot.pidfd >= 0) close(slot.pidfd);
+  slot.pidfd = -1;
+  if (slot.worker != nullptr) slot.worker->ended = true;
+  slot.worker = nullptr;
+  slot.busy = slot.announce = false;
+  slot.deadline = slot.kill_at = k_never;
+  record_exit(init, record);
+}
+
+}  // namespace fabric::init

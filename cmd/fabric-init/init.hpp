@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running init: one thread, one epoll loop, all memory laid out in advance. What grows is mapped
+// with a fixed upper bound (workers' buffers) and given back when it is empty.
+#pragma once
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "isolation/init_wire.hpp"
+#include "leaf.hpp"
+#include "spec.hpp"
+#include "worker.hpp"
+
+namespace fabric::init {
+
+constexpr int64_t k_never = INT64_MAX;
+constexpr int64_t k_second = 1000000000;
+
+// One of an attempt's output streams: a pipe that the task writes, a file that we write.
+struct Output {
+  int pipe = -1;
+  int file = -1;
+  bool regular = true;   // else the file is asked whether it can take more, so that we never block
+  bool waiting = false;  // registered for that
+  bool rotate = false;   // at the limit drop the oldest half instead of what is new
+  uint64_t limit = 0;
+  uint64_t in_file = 0;
+  uint64_t written = 0;
+  uint64_t dropped = 0;
+};
+
+struct Input {
+  int pipe = -1;
+  int file = -1;
+  bool regular = true;
+  int64_t offset = 0;
+};
+
+struct Slot {
+  Leaf leaf;
+  bool busy = false;
+  uint64_t attempt = 0;
+  pid_t pid = 0;       // of the main process; 0 once it was reaped
+  bool announce = false;  // STARTED is still to be sent
+  int pidfd = -1;         // only until then
+  int stop_signal = 0;
+  int64_t grace = 0;
+  int64_t deadline = k_never;
+  int64_t kill_at = k_never;
+  bool timed_out = false;
+  bool stopped = false;
+  int status_code = 0;  // CLD_EXITED, ...
+  int status = 0;
+  uint64_t cpu_ns = 0;
+  const char* note = "";
+  Input input;
+  Output output[2];
+  Worker* worker = nullptr;
+};
+
+struct PendingExit {
+  wire::ExitRecord record;
+  bool used = false;
+  bool sent = false;
+};
+
+struct Init {
+  Spec spec;
+  int epoll = -1;
+  int signals = -1;
+  int timer = -1;
+  int connection = -1;
+  bool connection_writable_wanted = false;
+  bool state_sent = false;
+  int64_t orphan_at = k_never;
+  bool shutting_down = false;
+  int64_t armed = k_never;
+  uint64_t journal_sequence = 0;
+  uint32_t journal_next = 0;
+  Slot slots[wire::k_max_slots];
+  PendingExit exits[wire::k_journal_records];
+
+  uint32_t slot_count() const { return spec.head->slots; }
+};
+
+// What an epoll event is about; the slot number is in the lower half of its data.
+enum class Source : uint32_t { signals, timer, listener, connection, input_pipe, input_file,
+                               output_pipe, output_file, error_pipe, error_file };
+void watch(Init& init, int fd, Source source, uint32_t slot, uint32_t events);
+int64_t monotonic_ns();
+
+// loop.cpp
+[[noreturn]] void run(Init& init);
+void shut_down(Init& init, int64_t grace);
+
+// start.cpp: starts an attempt, or records why it could not be.
+struct StartMessage {
+  uint64_t attempt;
+  wire::StartHead head;
+  char* text;
+  int fds[3];  // -1 where absent; owned by the callee
+};
+void start_attempt(Init& init, StartMessage& message);
+
+// attempt.cpp
+void signal_attempt(Slot& slot, int signal_number);
+void stop_attempt(Slot& slot, int64_t grace);
+void kill_attempt(Slot& slot);
+void main_ended(Init& init, Slot& slot, const siginfo_t& info, uint64_t cpu_ns);
+void settle(Init& init, Slot& slot);  // finishes a slot whose leaf is empty
+
+// streams.cpp
+void pump_output(Init& init, uint32_t slot, int which);
+void pump_input(Init& init, uint32_t slot);
+bool drain_output(Init& init, uint32_t slot);  // false: the receiver has to take some first
+void close_streams(Slot& slot);
+
+// journal.cpp
+bool journal_full(const Init& init);
+void record_exit(Init& init, wire::ExitRecord record);
+void acknowledge_exit(Init& init, uint64_t attempt);
+PendingExit* find_exit(Init& init, uint64_t attempt);
+
+// connection.cpp
+void adopt_connection(Init& init, int fd);
+void accept_connection(Init& init);
+void read_connection(Init& init);
+void send_pending(Init& init);
+void lose_connection(Init& init);
+
+}  // namespace fabric::init

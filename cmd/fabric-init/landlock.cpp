@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Landlock, as a second wall behind the mount namespace: if a mount were ever missed or a descriptor
+// leaked, writing still happens only where the agent may write. Never the network boundary: MPTCP
+// and TCP Fast Open pass its port rules, and UDP it does not know.
+#include "build.hpp"
+#include "sys.hpp"
+
+namespace fabric::init {
+
+namespace {
+
+constexpr uint64_t k_execute = 1 << 0, k_write_file = 1 << 1, k_read_file = 1 << 2,
+                   k_read_dir = 1 << 3, k_truncate = 1 << 14, k_ioctl_dev = 1 << 15;
+constexpr uint64_t k_scope_abstract_unix = 1, k_scope_signal = 2;
+
+struct RulesetAttributes {
+  uint64_t files, network, scope;
+};
+struct __attribute__((packed)) PathRule {
+  uint64_t allowed;
+  int32_t parent;
+};
+
+uint64_t known_rights(int abi) {
+  uint64_t rights = (1 << 13) - 1;
+  if (abi >= 2) rights |= 1 << 13;  // rename and link across directories
+  if (abi >= 3) rights |= k_truncate;
+  if (abi >= 5) rights |= k_ioctl_dev;
+  return rights;
+}
+
+void allow(int ruleset, const char* path, uint64_t rights) {
+  int fd = open(path, O_PATH | O_CLOEXEC);
+  if (fd < 0) refuse("opening for Landlock", path, errno);
+  PathRule rule{rights, fd};
+  if (syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0) < 0)
+    refuse("adding a Landlock rule", path, errno);
+  close(fd);
+}
+
+}  // namespace
+
+int restrict_files() {
+  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, 1);
+  if (abi < 2) return 0;  // ABI 1 forbids every rename across directories: worse than none
+  const uint64_t all = known_rights(static_cast<int>(abi));
+  RulesetAttributes attributes{all, 0, abi >= 6 ? k_scope_abstract_unix | k_scope_signal : 0};
+  // An older kernel refuses a size that it does not know.
+  size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+  int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
+  if (ruleset < 0) refuse("making a Landlock ruleset", "", errno);
+  allow(ruleset, "/", k_read_file | k_read_dir | k_execute);
+  allow(ruleset, "/proc", (k_write_file | k_truncate) & all);
+  allow(ruleset, "/dev", (k_write_file | k_truncate | k_ioctl_dev) & all);
+  allow(ruleset, "/work", all);
+  allow(ruleset, "/tmp", all);
+  allow(ruleset, "/dev/shm", all);
+  if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+    refuse("entering the Landlock domain", "", errno);
+  close(ruleset);
+  return static_cast<int>(abi);
+}
+
+}  // namespace fabric::init

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "leaf.hpp"
+
+#include <stdlib.h>
+
+#include "sys.hpp"
+
+namespace fabric::init {
+
+namespace {
+
+int open_in(int directory, const char* name, int flags) {
+  return directory < 0 ? -1 : openat(directory, name, flags | O_CLOEXEC);
+}
+
+// Control files are read again from their start with one pread.
+size_t read_control(int fd, char* buffer, size_t size) {
+  ssize_t got = fd < 0 ? -1 : pread(fd, buffer, size - 1, 0);
+  if (got < 0) got = 0;
+  buffer[got] = 0;
+  return static_cast<size_t>(got);
+}
+
+// The number after "name " at the start of a line, or 0.
+uint64_t field(int fd, const char* name) {
+  char text[4096];
+  read_control(fd, text, sizeof text);
+  const size_t size = strlen(name);
+  for (const char* at = text; *at != 0;) {
+    if (strncmp(at, name, size) == 0 && at[size] == ' ') return strtoull(at + size + 1, nullptr, 10);
+    at = strchrnul(at, '\n');
+    if (*at != 0) ++at;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2) {
+  leaf.directory = fds.unified;
+  leaf.kill = open_in(fds.unified, "cgroup.kill", O_WRONLY);
+  leaf.events = open_in(fds.unified, "cgroup.events", O_RDONLY);
+  leaf.cpu = open_in(fds.unified, "cpu.stat", O_RDONLY);
+  leaf.tasks = open_in(fds.memory, "tasks", O_WRONLY);
+  if (fds.memory >= 0 && leaf.tasks < 0) refuse("opening the memory group", "tasks", errno);
+  leaf.processes = open_in(fds.unified >= 0 ? fds.unified : fds.memory, "cgroup.procs", O_RDONLY);
+  if (memory_v2) {
+    leaf.oom = open_in(fds.unified, "memory.events", O_RDONLY);
+    leaf.peak = open_in(fds.unified, "memory.peak", O_RDWR);
+    if (leaf.peak < 0) leaf.peak = open_in(fds.unified, "memory.peak", O_RDONLY);
+  } else {
+    leaf.oom = open_in(fds.memory, "memory.oom_control", O_RDONLY);
+    leaf.peak = open_in(fds.memory, "memory.max_usage_in_bytes", O_RDWR);
+  }
+  if (fds.memory >= 0) close(fds.memory);
+}
+
+void begin_measuring(Leaf& leaf) {
+  leaf.cpu_before_us = leaf.cpu < 0 ? 0 : field(leaf.cpu, "usage_usec");
+  leaf.oom_before = leaf.oom < 0 ? 0 : field(leaf.oom, "oom_kill");
+  // v1 always, v2 since 6.12. Elsewhere the peak is that of all attempts of this slot so far.
+  if (leaf.peak >= 0 && pwrite(leaf.peak, "0", 1, 0) < 0) return;
+}
+
+uint64_t cpu_used_ns(const Leaf& leaf) {
+  if (leaf.cpu < 0) return 0;
+  uint64_t now = field(leaf.cpu, "usage_usec");
+  return now > leaf.cpu_before_us ? (now - leaf.cpu_before_us) * 1000 : 0;
+}
+
+uint64_t memory_peak(const Leaf& leaf) {
+  char text[32];
+  read_control(leaf.peak, text, sizeof text);
+  return strtoull(text, nullptr, 10);
+}
+
+bool oom_killed(const Leaf& leaf) {
+  return leaf.oom >= 0 && field(leaf.oom, "oom_kill") > leaf.oom_before;
+}
+
+bool populated(const Leaf& leaf) {
+  if (leaf.events >= 0) return field(leaf.events, "populated") != 0;
+  char text[64];
+  return leaf.processes >= 0 && read_control(leaf.processes, text, sizeof text) != 0;
+}
+
+bool kill_leaf(const Leaf& leaf) {
+  if (leaf.kill >= 0 && pwrite(leaf.kill, "1", 1, 0) == 1) return true;
+  if (leaf.processes < 0) return false;
+  // The list is in our own pid namespace, whose processes only we reap. What forks meanwhile is met
+  // by the next round: the caller comes back as long as populated() holds.
+  char text[4096];
+  read_control(leaf.processes, text, sizeof text);
+  for (char* at = text; *at != 0;) {
+    char* end;
+    long pid = strtol(at, &end, 10);
+    if (pid > 1 && *end == '\n') kill(static_cast<pid_t>(pid), SIGKILL);
+    at = *end != 0 ? end + 1 : end;
+  }
+  return true;
+}
+
+}  // namespace fabric::init

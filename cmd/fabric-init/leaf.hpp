@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cgroup leaf of one slot: where an attempt's processes are counted, measured and killed. Made
+// by the supervisor once, used by one attempt after the other. The descriptors were opened while
+// this process was still allowed to; the tasks see no cgroup file system at all.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "spec.hpp"
+
+namespace fabric::init {
+
+struct Leaf {
+  int directory = -1;  // unified, for CLONE_INTO_CGROUP
+  int kill = -1;
+  int events = -1;
+  int cpu = -1;
+  int tasks = -1;      // v1 memory: the child writes 0 itself, which spares an RCU grace period
+  int processes = -1;  // to list members where there is no cgroup.kill
+  int oom = -1;
+  int peak = -1;
+  uint64_t cpu_before_us = 0;
+  uint64_t oom_before = 0;
+};
+
+void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2);
+void begin_measuring(Leaf& leaf);
+uint64_t cpu_used_ns(const Leaf& leaf);  // 0 when unknown
+uint64_t memory_peak(const Leaf& leaf);
+bool oom_killed(const Leaf& leaf);
+
+// Whether a process is left in it. Without any cgroup nothing can be said: false.
+bool populated(const Leaf& leaf);
+// SIGKILL to all of it. False when there is no cgroup to do it by.
+bool kill_leaf(const Leaf& leaf);
+
+}  // namespace fabric::init

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The new root file system, by the mount API of Linux 5.2 to 5.12: detached mounts get their flags
+// before they are visible, and AT_RECURSIVE reaches mounts below the tree (MS_REMOUNT does not).
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "build.hpp"
+#include "sys.hpp"
+
+namespace fabric::init {
+
+namespace {
+
+constexpr uint64_t k_plain = k_mount_nosuid | k_mount_nodev;
+
+int make_file_system(const char* type, uint64_t attributes, const char* const* options) {
+  int fs = fsopen(type, 1);
+  if (fs < 0) refuse("opening a file system", type, errno);
+  for (; *options != nullptr; options += 2)
+    if (fsconfig(fs, k_fsconfig_string, options[0], options[1], 0) < 0)
+      refuse("setting a mount option", options[0], errno);
+  if (fsconfig(fs, k_fsconfig_create, nullptr, nullptr, 0) < 0)
+    refuse("creating a file system", type, errno);
+  int mount = fsmount(fs, 1, static_cast<unsigned>(attributes));
+  if (mount < 0) refuse("mounting a file system", type, errno);
+  close(fs);
+  return mount;
+}
+
+void attach(int mount, int root, const char* target) {
+  if (move_mount(mount, "", root, target, k_move_from_empty_path) < 0)
+    refuse("mounting", target, errno);
+  close(mount);
+}
+
+int clone_tree(int directory, const char* path, uint64_t attributes) {
+  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC);
+  if (tree < 0) refuse("opening for a bind mount", path, errno);
+  MountAttributes change{attributes, 0, k_propagation_private, 0};
+  if (mount_setattr(tree, "", k_at_empty_path | k_at_recursive, change) < 0)
+    refuse("setting mount flags", path, errno);
+  return tree;
+}
+
+void make_directory(int root, const char* target, unsigned mode) {
+  if (mkdirat(root, target, mode) < 0 && errno != EEXIST) refuse("making", target, errno);
+}
+
+void make_file(int root, const char* target, const char* text) {
+  int fd = openat(root, target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0) refuse("making", target, errno);
+  size_t size = strlen(text);
+  if (write(fd, text, size) != static_cast<ssize_t>(size)) refuse("writing", target, errno);
+  close(fd);
+}
+
+bool exists(int root, const char* target) { return faccessat(root, target, F_OK, 0) == 0; }
+
+char* decimal(uint64_t value, char (&buffer)[24]) {
+  char* at = buffer + sizeof buffer;
+  *--at = 0;
+  do {
+    *--at = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  return at;
+}
+
+void mount_tmpfs(int root, const char* target, uint64_t bytes) {
+  char buffer[24];
+  const char* options[] = {"mode", "1777", "nr_inodes", "65536", "size",
+                           decimal(bytes, buffer), nullptr};
+  if (bytes == 0) options[4] = nullptr;
+  attach(make_file_system("tmpfs", k_plain, options), root, target);
+}
+
+void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
+  const char* source = spec.string(op.source);
+  const char* target = spec.string(op.target);
+  static const char* const no_options[] = {nullptr};
+  static const char* const devpts_options[] = {"newinstance", "", "ptmxmode", "0666",
+                                               "mode",        "0620", nullptr};
+  switch (op.kind) {
+    case wire::k_directory:
+      return make_directory(root, target, static_cast<unsigned>(op.argument));
+    case wire::k_symlink:
+      if (symlinkat(source, root, target) < 0) refuse("linking", target, errno);
+      return;
+    case wire::k_text_file: return make_file(root, target, source);
+    case wire::k_bind_dir:
+      make_directory(root, target, 0755);
+      return attach(clone_tree(AT_FDCWD, source, k_plain | k_mount_rdonly), root, target);
+    case wire::k_bind_file:
+      make_file(root, target, "");
+      return attach(clone_tree(AT_FDCWD, source, k_plain | k_mount_rdonly), root, target);
+    case wire::k_device:
+      make_file(root, target, "");
+      return attach(clone_tree(AT_FDCWD, source, k_mount_nosuid | k_mount_noexec), root, target);
+    case wire::k_work:
+      make_directory(root, target, 0755);
+      return attach(work, root, target);
+    case wire::k_tmpfs:
+      make_directory(root, target, 01777);
+      return mount_tmpfs(root, target, op.argument);
+    case wire::k_proc:
+      make_directory(root, target, 0555);
+      return attach(make_file_system("proc", k_plain | k_mount_noexec, no_options), root, target);
+    case wire::k_devpts:
+      make_directory(root, target, 0755);
+      return attach(make_file_system("devpts", k_mount_nosuid | k_mount_noexec, devpts_options + 2),
+                    root, target);
+    case wire::k_read_only:
+      if (exists(root, target))
+        attach(clone_tree(root, target, k_plain | k_mount_noexec | k_mount_rdonly), root, target);
+      return;
+    case wire::k_hide:
+      if (exists(root, target))
+        attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
+               target);
+      return;
+    default: refuse("reading the spec", "unknown mount", EPROTO);
+  }
+}
+
+}  // namespace
+
+void build_root(const Spec& spec) {
+  MountAttributes detach{0, 0, k_propagation_private, 0};
+  if (mount_setattr(AT_FDCWD, "/", k_at_recursive, detach) < 0)
+    refuse("making mounts private", "/", errno);
+  // Before anything covers /tmp, where the work directory may be.
+  int work = spec.work_tree >= 0 ? spec.work_tree
+                                 : clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
+  const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
+  int root = make_file_system("tmpfs", k_plain, options);
+  if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)
+    refuse("mounting the new root on", "/tmp", errno);
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root, work);
+  MountAttributes read_only{k_mount_rdonly, 0, 0, 0};
+  if (mount_setattr(root, "", k_at_empty_path, read_only) < 0)
+    refuse("making the new root read-only", "", errno);
+  // pivot_root(".", "."): the old root ends up on top of the new one, and is then detached.
+  if (fchdir(root) < 0) refuse("entering the new root", "", errno);
+  if (syscall(SYS_pivot_root, ".", ".") < 0) refuse("pivot_root", "", errno);
+  if (umount2(".", MNT_DETACH) < 0) refuse("detaching the old root", "", errno);
+  close(root);
+  if (chdir("/work") < 0) refuse("entering the work directory", "/work", errno);
+}
+
+}  // namespace fabric::init

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The spec as it arrived: one packet, checked once, then only read.
+#pragma once
+
+#include "isolation/init_wire.hpp"
+
+namespace fabric::init {
+
+constexpr int k_setup_fd = 3;
+
+struct LeafFds {
+  int unified = -1;
+  int memory = -1;  // v1
+};
+
+struct Spec {
+  const wire::SpecHead* head = nullptr;
+  const wire::MountOp* mounts = nullptr;
+  const wire::Instruction* filter = nullptr;
+  const char* text = nullptr;
+  int listener = -1;
+  int journal = -1;
+  int work_tree = -1;
+  LeafFds leaves[wire::k_max_slots];
+
+  bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }
+  const char* string(uint32_t offset) const { return text + offset; }
+};
+
+// Receives SPEC from k_setup_fd. Refuses what is malformed; exits on end of file.
+void receive_spec(Spec& spec);
+
+}  // namespace fabric::init

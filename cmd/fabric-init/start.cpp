@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting an attempt: pipes, clone into the slot's leaf, seccomp, exec. The child shares our memory
+// until it execs (clone_process.hpp), so what went wrong it simply writes down.
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "build.hpp"
+#include "init.hpp"
+#include "isolation/clone_process.hpp"
+#include "lookup.hpp"
+#include "sys.hpp"
+
+namespace fabric::init {
+
+namespace {
+
+struct Child {
+  const Spec* spec;
+  Slot* slot;
+  char** argv;
+  char** envp;
+  const char* search;
+  int stdio[3];
+  int exec_error = ENOENT;       // the best so far: EACCES is better news
+  const char* failed = nullptr;  // what, when it is not the exec
+  int error = 0;                 // stays 0 when the exec succeeds: memory is shared until then
+};
+
+int child_fail(Child& child, const char* what) {
+  child.failed = what;
+  child.error = errno;
+  return 127;
+}
+
+bool try_exec(const char* path, void* context) {
+  auto& child = *static_cast<Child*>(context);
+  execve(path, child.argv, child.envp);
+  if (errno == ENOENT || errno == ENOTDIR) return true;
+  child.exec_error = errno;
+  return errno == EACCES;  // a later directory may have one that can be executed
+}
+
+bool set_limit(int resource, uint64_t soft, uint64_t hard) {
+  rlimit limit;
+  if (getrlimit(resource, &limit) < 0) return false;
+  if (limit.rlim_max != RLIM_INFINITY && hard > limit.rlim_max) hard = limit.rlim_max;
+  limit.rlim_max = hard;
+  limit.rlim_cur = soft < hard ? soft : hard;
+  return setrlimit(resource, &limit) == 0;
+}
+
+bool install_filter(const Spec& spec) {
+  struct {
+    unsigned short size;
+    const wire::Instruction* filter;
+  } program{static_cast<unsigned short>(spec.head->filter_count), spec.filter};
+  return syscall(SYS_seccomp, 1, 0, &program) == 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2;
+}
+
+int run_child(void* context) {
+  auto& child = *static_cast<Child*>(context);
+  const Spec& spec = *child.spec;
+  if (child.slot->leaf.tasks >= 0 && write(child.slot->leaf.tasks, "0", 1) != 1)
+    return child_fail(child, "entering the memory group");
+  if (setsid() < 0) return child_fail(child, "setsid");
+  for (int fd = 0; fd < 3; ++fd)
+    if (dup2(child.stdio[fd], fd) < 0) return child_fail(child, "setting standard descriptors");
+  if (syscall(SYS_close_range, 3, ~0U, 0) < 0) return child_fail(child, "closing descriptors");
+  const uint64_t files = spec.head->max_files;
+  if (!set_limit(RLIMIT_CORE, 0, 0) || !set_limit(RLIMIT_NOFILE, files, files * 16) ||
+      (spec.head->max_file_size != 0 &&
+       !set_limit(RLIMIT_FSIZE, spec.head->max_file_size, spec.head->max_file_size)))
+    return child_fail(child, "setting limits");
+  umask(022);
+  reset_signals();
+  if (spec.head->filter_count != 0 && !install_filter(spec))
+    return child_fail(child, "installing the system call filter");
+  each_candidate(child.argv[0], child.search, try_exec, &child);
+  child.error = child.exec_error;
+  return 127;
+}
+
+// End of ours non-blocking; the task's end is not (it is another open file description).
+bool make_pipe(int& ours, int& theirs, bool we_read) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return false;
+  ours = ends[we_read ? 0 : 1];
+  theirs = ends[we_read ? 1 : 0];
+  return fcntl(ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
+bool is_regular(int fd) {
+  struct stat status;
+  return fd < 0 || fstat(fd, &status) < 0 || S_ISREG(status.st_mode) || S_ISCHR(status.st_mode);
+}
+
+void not_started(Init& init, const StartMessage& message, int code, const char* what,
+                 const char* name, int error) {
+  wire::ExitRecord record{};
+  record.attempt = message.attempt;
+  record.reason = wire::k_not_started;
+  record.exit_code = code;
+  if (error != 0)
+    snprintf(record.message, sizeof record.message, "%s%s%.80s: %s", what, *name ? ": " : "", name,
+             strerror(error));
+  else
+    snprintf(record.message, sizeof record.message, "%s%s%.80s", what, *name ? ": " : "", name);
+  record_exit(init, record);
+}
+
+// Splits text in place. False when the counts do not fit the text.
+bool split(char* text, uint32_t size, uint32_t argc, uint32_t envc, char** strings) {
+  char* end = text + size;
+  for (uint32_t i = 0; i < argc + envc; ++i) {
+    auto* nul = static_cast<char*>(memchr(text, 0, static_cast<size_t>(end - text)));
+    if (nul == nullptr) return false;
+    *strings++ = text;
+    if (i + 1 == argc) *strings++ = nullptr;
+    text = nul + 1;
+  }
+  *strings = nullptr;
+  return text == end;
+}
+
+const char* variable(char** envp, const char* name) {
+  size_t size = strlen(name);
+  for (; *envp != nullptr; ++envp)
+    if (strncmp(*envp, name, size) == 0 && (*envp)[size] == '=') return *envp + size + 1;
+  return nullptr;
+}
+
+char* strings[wire::k_max_strings + 4];
+alignas(16) char child_stack[256 << 10];
+
+bool spawn(Init& init, Slot& slot, Child& child) {
+  int pidfd = -1;
+  CloneArguments arguments;
+  arguments.flags = k_clone_vm | k_clone_vfork | k_clone_clear_sighand;
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<uint64_t>(child_stack);
+  arguments.stack_size = sizeof child_stack;
+  if (init.spec.has(wire::k_walls)) {
+    arguments.flags |= k_clone_pidfd;
+    arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  }
+  if (slot.leaf.directory >= 0) {
+    arguments.flags |= k_clone_into_cgroup;
+    arguments.cgroup = static_cast<uint64_t>(slot.leaf.directory);
+  }
+  long pid = clone_process(arguments, run_child, &child);
+  if (pid < 0) {
+    child.failed = "starting a process";
+    child.error = static_cast<int>(-pid);
+    return false;
+  }
+  if (child.failed != nullptr || child.error != 0) {
+    while (waitpid(static_cast<pid_t>(pid), nullptr, 0) < 0 && errno == EINTR) {
+    }
+    if (pidfd >= 0) close(pidfd);
+    return false;
+  }
+  slot.pid = static_cast<pid_t>(pid);
+  slot.pidfd = pidfd;
+  return true;
+}
+
+void begin(Init& init, uint32_t number, StartMessage& message) {
+  Slot& slot = init.slots[number];
+  const wire::StartHead& head = message.head;
+  const bool worker = (head.flags & wire::k_worker) != 0;
+  Child child{&init.spec, &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1}};
+  char** end = child.envp + head.envc;
+  if (init.spec.has(wire::k_walls) && variable(child.envp, "HOME") == nullptr) {
+    static char home[] = "HOME=/work";
+    *end++ = home;
+    *end = nullptr;
+  }
+  child.search = variable(child.envp, "PATH");
+  if (child.search == nullptr) child.search = "";
+
+  slot.worker = nullptr;
+  if (worker && (slot.worker = new_worker(message.attempt)) == nullptr)
+    return not_started(init, message, 126, "too many workers wait for acknowledgement", "", 0);
+  slot.input = Input{};
+  slot.output[0] = slot.output[1] = Output{};
+  int theirs[3] = {-1, -1, -1};
+  bool piped = make_pipe(slot.input.pipe, theirs[0], false) &&
+               make_pipe(slot.output[0].pipe, theirs[1], true) &&
+               make_pipe(slot.output[1].pipe, theirs[2], true);
+  for (int i = 0; i < 3; ++i) child.stdio[i] = theirs[i];
+  begin_measuring(slot.leaf);
+  if (!piped) {
+    child.failed = "making pipes";
+    child.error = errno;
+  }
+  bool started = piped && spawn(init, slot, child);
+  for (int fd : theirs)
+    if (fd >= 0) close(fd);
+  if (!started) {
+    close_streams(slot);
+    if (slot.worker != nullptr) free_worker(*slot.worker);
+    slot.worker = nullptr;
+    if (child.failed != nullptr)
+      return not_started(init, message, 126, child.failed, "", child.error);
+    if (child.error == ENOENT)
+      return not_started(init, message, 127, "command not found", child.argv[0], 0);
+    return not_started(init, message, 126, "command cannot be executed", child.argv[0],
+                       child.error);
+  }
+
+  slot.busy = true;
+  slot.attempt = message.attempt;
+  slot.announce = true;
+  slot.stop_signal = head.stop_signal > 0 && head.stop_signal < 65 ? head.stop_signal : SIGTERM;
+  slot.grace = head.grace_ns;
+  slot.deadline = head.deadline_ns > 0 ? head.deadline_ns : k_never;
+  slot.kill_at = k_never;
+  slot.timed_out = slot.stopped = false;
+  slot.note = "";
+  slot.cpu_ns = 0;
+  slot.input.file = message.fds[0];
+  slot.input.regular = is_regular(message.fds[0]);
+  if (message.fds[0] >= 0) {
+    off_t at = lseek(message.fds[0], 0, SEEK_CUR);
+    slot.input.offset = at > 0 ? at : 0;
+  }
+  for (int i = 0; i < 2; ++i) {
+    slot.output[i].file = message.fds[i + 1];
+    slot.output[i].regular = is_regular(message.fds[i + 1]);
+    slot.output[i].limit = head.output_limit;
+    struct stat status;
+    if (worker && i == 1) {
+      slot.output[i].rotate = true;
+      if (message.fds[2] >= 0 && fstat(message.fds[2], &status) == 0 && status.st_size > 0)
+        slot.output[i].in_file = static_cast<uint64_t>(status.st_size);
+    }
+    message.fds[i + 1] = -1;
+  }
+  message.fds[0] = -1;
+  watch(init, slot.output[0].pipe, Source::output_pipe, number, EPOLLIN);
+  watch(init, slot.output[1].pipe, Source::error_pipe, number, EPOLLIN);
+  pump_input(init, number);
+}
+
+}  // namespace
+
+void start_attempt(Init& init, StartMessage& message) {
+  const wire::StartHead& head = message.head;
+  for (uint32_t i = 0; i < init.slot_count(); ++i)
+    if (init.slots[i].busy && init.slots[i].attempt == message.attempt) {
+      init.slots[i].announce = true;  // asked again after a reconnection
+      return;
+    }
+  if (PendingExit* known = find_exit(init, message.attempt)) {
+    known->sent = false;
+    return;
+  }
+  // A supervisor that acknowledges nothing gets nothing more; it is told everything on reconnecting.
+  if (journal_full(init)) return lose_connection(init);
+  if (head.slot >= init.slot_count()) return not_started(init, message, 126, "no such slot", "", 0);
+  if (init.slots[head.slot].busy) return not_started(init, message, 126, "the slot is busy", "", 0);
+  if (init.shutting_down)
+    return not_started(init, message, 126, "the sandbox is shutting down", "", 0);
+  if (head.argc == 0 || !split(message.text, head.text_size, head.argc, head.envc, strings))
+    return not_started(init, message, 126, "malformed request", "", 0);
+  begin(init, head.slot, message);
+}
+
+}  // namespace fabric::init

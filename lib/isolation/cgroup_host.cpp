@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/cgroup_host.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "isolation/cgroup_file.hpp"
+
+namespace fabric {
+
+namespace {
+
+constexpr const char* k_delegate =
+    "no cgroup that we may use: start it in a delegated one: systemd-run --user --scope -p "
+    "Delegate=yes -- fabric up";
+
+CgroupBase open_base(const std::string& path) {
+  CgroupBase base;
+  int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) base = CgroupBase{Fd(fd), path};
+  return base;
+}
+
+// Makes <own>/<root>; empty when we may not.
+CgroupBase make_base(const CgroupHierarchy& hierarchy, const std::string& proc_cgroup,
+                     const std::string& root) {
+  std::string own = hierarchy.directory_of(hierarchy.path_in(proc_cgroup));
+  if (own.empty()) return {};
+  std::string path = own + "/" + root;
+  if (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || ::access(path.c_str(), W_OK) != 0))
+    return {};
+  return open_base(path);
+}
+
+// 0 or an errno.
+int enable(const std::string& group, const std::string& controllers) {
+  auto file = open_file(group + "/cgroup.subtree_control", O_WRONLY);
+  if (!file) return EACCES;
+  return ::write(file->get(), controllers.data(), controllers.size()) > 0 ? 0 : errno;
+}
+
+// A group with processes in it cannot give controllers to its children (except the root), so we
+// step aside into a child of our own. Only possible when nobody else is in the group.
+bool step_aside(const std::string& own, const std::string& root) {
+  std::string aside = own + "/" + root + "-supervisor";
+  if (::mkdir(aside.c_str(), 0755) != 0 && errno != EEXIST) return false;
+  auto file = open_file(aside + "/cgroup.procs", O_WRONLY);
+  return file && write_all(file->get(), "0").has_value();
+}
+
+void open_v2(CgroupHost& host, const CgroupHierarchy& hierarchy, const std::string& proc_cgroup,
+             const std::string& root) {
+  std::string own = hierarchy.directory_of(hierarchy.path_in(proc_cgroup));
+  // A successor finds itself where its predecessor stepped to.
+  const std::string aside = "/" + root + "-supervisor";
+  if (own.ends_with(aside)) own.resize(own.size() - aside.size());
+  std::string path = own + "/" + root;
+  if (own.empty() ||
+      (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || ::access(path.c_str(), W_OK) != 0)))
+    return;
+  host.unified = open_base(path);
+  for (auto [name, flag] : {std::pair{"memory", &host.memory_limit},
+                            std::pair{"cpu", &host.cpu_limit}, std::pair{"pids", &host.pids_limit}}) {
+    const std::string plus = std::string("+") + name;
+    int error = enable(own, plus);
+    if (error == EBUSY && step_aside(own, root)) error = enable(own, plus);
+    *flag = error == 0 && enable(path, plus) == 0;
+  }
+}
+
+}  // namespace
+
+std::vector<const CgroupBase*> CgroupHost::all() const {
+  std::vector<const CgroupBase*> bases;
+  for (const CgroupBase* base : {&memory, &cpu, &cpuacct, &pids, &unified})
+    if (*base) bases.push_back(base);
+  return bases;
+}
+
+Result<CgroupHost> open_cgroup_host(const std::string& root) {
+  CgroupHost host;
+  auto hierarchies = parse_cgroup_mounts(TRY(read_file("/proc/self/mountinfo")));
+  const std::string own = TRY(read_file("/proc/self/cgroup"));
+  const CgroupHierarchy* unified = nullptr;
+  for (const CgroupHierarchy& hierarchy : hierarchies) {
+    if (hierarchy.unified) unified = unified != nullptr ? unified : &hierarchy;
+    if (hierarchy.has("memory") && !host.memory) host.memory = make_base(hierarchy, own, root);
+    if (hierarchy.has("pids") && !host.pids) host.pids = make_base(hierarchy, own, root);
+    if (hierarchy.has("cpu") && !host.cpu) host.cpu = make_base(hierarchy, own, root);
+    // Only needed where no cpu.stat tells the same.
+    if (hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
+      host.cpuacct = make_base(hierarchy, own, root);
+  }
+  const bool v1 = host.memory || host.pids || host.cpu;
+  if (v1) {
+    host.memory_limit = host.memory.directory.valid();
+    host.pids_limit = host.pids.directory.valid();
+    host.cpu_limit = host.cpu.directory.valid();
+    if (unified != nullptr) host.unified = make_base(*unified, own, root);
+    host.mode = host.unified ? CgroupMode::hybrid : CgroupMode::v1;
+    if (host.unified && host.cpuacct) {
+      ::rmdir(host.cpuacct.path.c_str());
+      host.cpuacct = CgroupBase{};
+    }
+  } else if (unified != nullptr) {
+    open_v2(host, *unified, own, root);
+    if (host.unified) host.mode = CgroupMode::v2;
+  }
+  if (!host.memory_limit || !host.cpu_limit || !host.pids_limit) host.lacking = k_delegate;
+  return host;
+}
+
+CgroupHost locate_cgroups(pid_t pid, const std::string& name) {
+  CgroupHost host;
+  auto mounts = read_file("/proc/self/mountinfo");
+  auto groups = read_file("/proc/" + std::to_string(pid) + "/cgroup");
+  if (!mounts || !groups) return host;
+  std::string root;
+  auto base_of = [&](const CgroupHierarchy& hierarchy) -> CgroupBase {
+    std::string path = hierarchy.directory_of(hierarchy.path_in(*groups));
+    size_t at = path.rfind("/" + name);
+    if (at == std::string::npos) return {};
+    std::string after = path.substr(at + 1 + name.size());
+    if (!after.empty() && after.front() != '/') return {};
+    root = path.substr(path.rfind('/', at - 1) + 1, at - path.rfind('/', at - 1) - 1);
+    return open_base(path.substr(0, at));
+  };
+  auto hierarchies = parse_cgroup_mounts(*mounts);
+  for (const CgroupHierarchy& hierarchy : hierarchies) {
+    if (hierarchy.unified && !host.unified) host.unified = base_of(hierarchy);
+    if (hierarchy.has("pids") && !host.pids) host.pids = base_of(hierarchy);
+    if (hierarchy.has("cpu") && !host.cpu) host.cpu = base_of(hierarchy);
+    if (hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
+      host.cpuacct = base_of(hierarchy);
+  }
+  // The init itself is one level higher in the memory hierarchy, outside its agent's limit.
+  for (const CgroupHierarchy& hierarchy : hierarchies) {
+    std::string path = hierarchy.directory_of(hierarchy.path_in(*groups));
+    if (hierarchy.has("memory") && !root.empty() && path.ends_with("/" + root))
+      host.memory = open_base(path);
+  }
+  const bool v1 = host.memory || host.pids || host.cpu;
+  if (v1)
+    host.mode = host.unified ? CgroupMode::hybrid : CgroupMode::v1;
+  else if (host.unified)
+    host.mode = CgroupMode::v2;
+  return host;
+}
+
+}  // namespace fabric

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The groups of this machine that we may use: one directory per hierarchy, below our own group, in
+// which each sandbox gets a group of its own. Found by trying (a directory is made), never assumed.
+//
+//   v1      memory/<root>/<sandbox>/slotN     limit on <sandbox>; a task joins its slot
+//   hybrid  cpu, pids/<root>/<sandbox>        limit; the init and its tasks
+//           unified/<root>/<sandbox>/slotN    no controllers, but cgroup.kill and cpu.stat
+//   v2      <root>/<sandbox>/{init,work/slotN}  limits on work
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "isolation/cgroup_mounts.hpp"
+#include "isolation/isolation_manager.hpp"
+
+namespace fabric {
+
+struct CgroupBase {
+  Fd directory;
+  std::string path;
+  explicit operator bool() const { return directory.valid(); }
+};
+
+struct CgroupHost {
+  CgroupMode mode = CgroupMode::none;
+  bool memory_limit = false, cpu_limit = false, pids_limit = false;
+  CgroupBase memory, cpu, cpuacct, pids;  // v1
+  CgroupBase unified;                     // v2 and hybrid
+  std::string lacking;                    // why there is no better, and what to type
+
+  // All that are there, each once.
+  [[nodiscard]] std::vector<const CgroupBase*> all() const;
+};
+
+Result<CgroupHost> open_cgroup_host(const std::string& root);
+// The same for the groups in which process `pid` is, if it is in one called `name`: a sandbox may
+// have been made by a supervisor that lived elsewhere in the hierarchy.
+CgroupHost locate_cgroups(pid_t pid, const std::string& name);
+
+}  // namespace fabric

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/id_map.hpp"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "isolation/clone_process.hpp"
+#include "isolation/process_identity.hpp"
+
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#error "linux/mount.h is older than Linux 5.2"
+#endif
+
+namespace fabric {
+
+namespace {
+
+constexpr unsigned k_recursive = 0x8000;  // AT_RECURSIVE
+constexpr size_t k_most_kept = 256;
+
+int wait_to_be_killed(void*) {
+  for (;;) ::syscall(SYS_pause);
+}
+
+Status write_map(pid_t pid, const char* file, uint32_t inside, uint32_t outside) {
+  Fd map = TRY(open_file("/proc/" + std::to_string(pid) + "/" + file, O_WRONLY));
+  return write_all(map.get(), std::to_string(inside) + " " + std::to_string(outside) + " 1\n");
+}
+
+// A user namespace is made by a process in it; the namespace stays when its descriptor does.
+Result<Fd> make_map(IdPair owner, IdPair agent) {
+  alignas(16) static std::array<char, 16384> stack;
+  CloneArguments arguments;
+  arguments.flags = k_clone_vm | CLONE_NEWUSER | k_clone_clear_sighand;
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<uint64_t>(stack.data());
+  arguments.stack_size = stack.size();
+  const long child = clone_process(arguments, wait_to_be_killed, nullptr);
+  if (child < 0) return fail_errno(static_cast<int>(-child), "making a user namespace");
+  const auto pid = static_cast<pid_t>(child);
+  Status mapped = write_map(pid, "uid_map", owner.uid, agent.uid);
+  if (mapped) mapped = write_map(pid, "gid_map", owner.gid, agent.gid);
+  auto descriptor = open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
+  ::kill(pid, SIGKILL);  // our own child, not yet waited for: the pid is surely it
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (!mapped) return fail(std::move(mapped).error());
+  return descriptor;
+}
+
+Result<Fd> clone_tree(const std::string& path, __u64 extra, int map) {
+  int fd = static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(),
+                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | k_recursive));
+  if (fd < 0) return fail_errno(errno, path);
+  Fd tree(fd);
+  mount_attr attributes{};
+  attributes.attr_set = __u64{MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV} | extra;
+  attributes.propagation = __u64{1} << 18;  // MS_PRIVATE
+  if (map >= 0) attributes.userns_fd = static_cast<__u64>(map);
+  if (::syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | k_recursive, &attributes,
+                sizeof attributes) != 0)
+    return fail_errno(errno, "mapping the owner of " + path);
+  return tree;
+}
+
+IdPair new_owner;  // nftw() has no argument for its callback; one thread (see IdMaps)
+
+int change_one(const char* path, const struct stat*, int, FTW*) {
+  return ::lchown(path, new_owner.uid, new_owner.gid);
+}
+
+}  // namespace
+
+Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
+  auto key = std::pair{owner, agent};
+  auto at = kept_.find(key);
+  if (at != kept_.end()) return &at->second;
+  Fd map = TRY(make_map(owner, agent));
+  if (kept_.size() >= k_most_kept) kept_.erase(kept_.begin());
+  return &kept_.emplace(key, std::move(map)).first->second;
+}
+
+Result<Fd> open_mapped_tree(const std::string& path, const Fd& map) {
+  return clone_tree(path, MOUNT_ATTR_IDMAP, map.get());
+}
+
+Result<Fd> open_plain_tree(const std::string& path) { return clone_tree(path, 0, -1); }
+
+Status change_owner(const std::string& path, IdPair owner) {
+  new_owner = owner;
+  if (::nftw(path.c_str(), change_one, 32, FTW_PHYS | FTW_MOUNT) != 0)
+    return fail_errno(errno, "changing the owner of " + path);
+  return {};
+}
+
+}  // namespace fabric

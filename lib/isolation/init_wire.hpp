@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the supervisor and fabric-init say to each other. Plain structs, fixed sizes, C headers only:
+// the init is built against musl without a C++ library.
+//
+// The control socket is SOCK_SEQPACKET: a packet is one Header and `size` bytes after it. A message
+// longer than a packet is cut into several, all but the last flagged k_more; only START, LINE and
+// WORKER_LINE may be. Descriptors travel with the first packet of a message.
+//
+//   at birth (one end of a socket pair is descriptor 3 of the init):
+//     supervisor  SPEC + descriptors          init  READY, or FAILED and exit
+//     supervisor  GO                          init  STATE, and from now on this is the connection
+//   a later supervisor connects to the listening socket: init says STATE, the older connection is
+//   closed, and every exit and line that was not acknowledged is sent again.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace fabric::wire {
+
+constexpr uint32_t k_version = 1;
+constexpr uint32_t k_max_packet = 32U << 10;  // header included
+constexpr uint32_t k_max_spec = 96U << 10;    // one packet, sent once while the queue is empty
+constexpr uint32_t k_max_slots = 64;
+constexpr uint32_t k_max_strings = 8192;  // argv and env together
+constexpr uint32_t k_max_start = 128U << 10;
+constexpr uint32_t k_max_line = 1U << 20;     // from a worker
+constexpr uint32_t k_max_request = 2U << 20;  // to a worker
+constexpr uint32_t k_max_queued_input = 4U << 20;   // bytes that a worker has not read yet
+constexpr uint32_t k_max_unacknowledged = 4U << 20;  // bytes of a worker's lines
+
+enum MessageType : uint16_t {
+  k_spec = 1,
+  k_ready,
+  k_failed,
+  k_go,
+  // supervisor to init
+  k_start = 16,
+  k_signal,     // value: signal number
+  k_stop,       // value: grace in ns
+  k_kill,
+  k_line,       // bytes for the worker's stdin; value: key (init_connection.hpp)
+  k_ack_exit,
+  k_ack_line,   // value: sequence; acknowledges all lines up to it
+  k_shut_down,  // value: grace in ns
+  // init to supervisor
+  k_state = 32,  // body: StateEntry[]
+  k_started,     // value: pid in the init's namespace; with a pidfd where namespaces differ
+  k_exit,        // body: ExitRecord
+  k_worker_line,  // value: sequence
+};
+enum PacketFlags : uint16_t { k_more = 1, k_first = 2, k_truncated = 4 };
+
+struct Header {
+  uint16_t type;
+  uint16_t flags;
+  uint32_t size;
+  uint64_t attempt;
+  uint64_t value;
+};
+static_assert(sizeof(Header) == 24);
+
+struct StateEntry {
+  uint64_t attempt;
+  uint32_t slot;
+  uint32_t ended;  // 1: its exit follows, unacknowledged
+};
+static_assert(sizeof(StateEntry) == 16);
+
+// Body of START; then argc + envc strings, each with its NUL.
+enum StartFlags : uint32_t { k_worker = 1, k_has_input = 2, k_has_output = 4, k_has_error = 8 };
+struct StartHead {
+  uint32_t slot;
+  uint32_t flags;
+  int64_t deadline_ns;  // CLOCK_MONOTONIC; 0: none
+  int64_t grace_ns;
+  uint64_t output_limit;
+  int32_t stop_signal;
+  uint32_t argc;
+  uint32_t envc;
+  uint32_t text_size;
+};
+static_assert(sizeof(StartHead) == 48);
+
+// How an attempt ended; also the record of the exit journal (exit_journal.hpp).
+struct ExitRecord {
+  uint32_t magic;
+  uint32_t checksum;  // of all bytes after it
+  uint64_t sequence;
+  uint64_t attempt;
+  int32_t reason;  // fabric::EndReason
+  int32_t exit_code;
+  int32_t signal;
+  int32_t reserved;
+  uint64_t cpu_ns;
+  uint64_t memory_peak;
+  uint64_t stdout_bytes, stderr_bytes;
+  uint64_t stdout_dropped, stderr_dropped;
+  int64_t ended_at_us;
+  char message[160];
+};
+static_assert(sizeof(ExitRecord) == 256);
+constexpr uint32_t k_exit_magic = 0x31585346;  // "FSX1"
+constexpr uint32_t k_journal_records = 256;    // a ring; also the most exits kept unacknowledged
+
+enum Reason : int32_t {
+  k_exited = 0,
+  k_timed_out,
+  k_stopped,
+  k_memory,
+  k_not_started,
+};
+
+// FNV-1a: finds torn and stray bytes; nobody who could forge a record lacks the file itself.
+inline uint32_t checksum(const ExitRecord& record) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(&record);
+  uint32_t hash = 2166136261U;
+  for (size_t i = offsetof(ExitRecord, sequence); i < sizeof record; ++i)
+    hash = (hash ^ bytes[i]) * 16777619U;
+  return hash;
+}
+
+// SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], text[text_size]. Strings are
+// offsets into text, each NUL-terminated. Descriptors, in this order: listening socket, journal,
+// the work tree (k_work_tree), then for each slot its leaf in the unified hierarchy (k_unified) and
+// in the v1 memory hierarchy (k_memory_v1).
+enum SpecFlags : uint32_t {
+  k_walls = 1,           // level process: namespaces and new root; else level none
+  k_user_namespace = 2,  // made by an ordinary user
+  k_change_user = 4,     // become uid, gid
+  k_work_tree = 8,       // the work directory comes as a detached mount
+  k_unified = 16,
+  k_memory_v1 = 32,
+  k_cgroup_namespace = 64,
+  k_memory_v2 = 128,     // the unified leaf has a memory controller
+};
+struct SpecHead {
+  uint32_t version;
+  uint32_t flags;
+  uint32_t slots;
+  uint32_t uid, gid;
+  uint32_t journal_next;  // ring position of the next record
+  uint64_t journal_sequence;
+  int64_t orphan_grace_ns;
+  uint64_t max_files, max_file_size;
+  uint32_t work_dir, host_name, probe, path_env;
+  uint32_t mount_count, filter_count, text_size, reserved;
+};
+static_assert(sizeof(SpecHead) == 88);
+
+enum MountKind : uint32_t {
+  k_directory,      // mkdir target, mode argument
+  k_symlink,        // target -> source
+  k_text_file,      // target with the text of source
+  k_bind_dir,       // host directory, read-only, recursive
+  k_bind_file,      // host file, read-only
+  k_device,         // host device node
+  k_work,           // the work directory, read-write
+  k_tmpfs,          // argument: bytes, or 0
+  k_proc,
+  k_devpts,
+  k_read_only,      // target itself becomes read-only, if it exists
+  k_hide,           // target becomes /dev/null, if it exists
+};
+struct MountOp {
+  uint32_t kind;
+  uint32_t source, target;  // target is relative to the new root
+  uint32_t reserved;
+  uint64_t argument;
+};
+static_assert(sizeof(MountOp) == 24);
+
+struct Instruction {  // struct sock_filter
+  uint16_t code;
+  uint8_t jt, jf;
+  uint32_t k;
+};
+static_assert(sizeof(Instruction) == 8);
+
+}  // namespace fabric::wire

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/isolation_manager.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "isolation/control_socket.hpp"
+#include "isolation/exit_journal.hpp"
+#include "isolation/host_features.hpp"
+#include "isolation/launcher.hpp"
+#include "isolation/process_identity.hpp"
+#include "isolation/sandbox_cgroup.hpp"
+#include "isolation/sealed_binary.hpp"
+#include "isolation/spec_encoder.hpp"
+
+namespace fabric {
+
+namespace {
+
+constexpr Duration k_patience = Duration::seconds(10);
+constexpr uint64_t k_max_file_size = uint64_t{64} << 30;
+
+// READY, or what the init refused.
+Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
+  std::array<pollfd, 2> ask{{{socket.get(), POLLIN, 0}, {pidfd.get(), POLLIN, 0}}};
+  int ready = 0;
+  do {
+    ready = ::poll(ask.data(), ask.size(), static_cast<int>(k_patience.to_millis()));
+  } while (ready < 0 && errno == EINTR);
+  if (ready == 0) return fail(ErrorCode::timed_out, "fabric-init does not answer");
+  std::array<char, 1024> packet{};
+  ssize_t got = ::recv(socket.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+  wire::Header header{};
+  if (got < static_cast<ssize_t>(sizeof header))
+    return fail(ErrorCode::failed, "fabric-init died while it built the sandbox");
+  std::memcpy(&header, packet.data(), sizeof header);
+  if (header.type == wire::k_ready) return {};
+  std::string what(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header);
+  const bool command = what.starts_with("command not found") ||
+                       what.starts_with("interpreter not found") ||
+                       what.starts_with("command not executable");
+  if (command)
+    return fail(ErrorCode::not_found, what, "inside the sandbox only the host's system directories "
+                                            "and the work directory (as /work) are visible");
+  return fail_errno(static_cast<int>(header.value), what);
+}
+
+}  // namespace
+
+struct IsolationManager::State {
+  std::string boot_id;
+  Fd binary, dev_null;
+  CgroupHost cgroups;
+  HostFeatures features;
+  SeccompFilter filter;
+  MountPlan host_plan;
+  IdMaps maps;
+  IdPair self;
+
+  Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent);
+  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent) const;
+  Result<Sandbox> build(const SandboxSpec& spec);
+  // The groups of a sandbox: ours, or where its process really is.
+  Result<ResourceUsage> usage(const SandboxIdentity& identity) const;
+};
+
+IsolationManager::IsolationManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
+IsolationManager::IsolationManager(IsolationManager&&) noexcept = default;
+IsolationManager& IsolationManager::operator=(IsolationManager&&) noexcept = default;
+IsolationManager::~IsolationManager() = default;
+
+Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
+                                                const std::string& cgroup_root) {
+  auto state = std::make_unique<State>();
+  state->boot_id = TRY(read_boot_id());
+  // Above the numbers that the child gives away (launcher.cpp).
+  Fd sealed = TRY(seal_binary(init_binary));
+  int copy = ::fcntl(sealed.get(), F_DUPFD_CLOEXEC, 10);
+  if (copy < 0) return fail_errno(errno, "duplicating a descriptor");
+  state->binary = Fd(copy);
+  state->dev_null = TRY(open_file("/dev/null", O_RDWR));
+  state->cgroups = TRY(open_cgroup_host(cgroup_root));
+  state->features = find_features(state->cgroups, state->maps);
+  state->filter = TRY(compile_seccomp_policy(default_seccomp_policy()));
+  state->host_plan = make_host_plan();
+  state->self = {::geteuid(), ::getegid()};
+  return IsolationManager(std::move(state));
+}
+
+const HostFeatures& IsolationManager::features() const { return state_->features; }
+
+Status IsolationManager::check(const SandboxSpec& spec) const {
+  return check_spec(spec, state_->features);
+}
+
+Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent) {
+  const Fd* map = TRY(maps.get(self, agent));
+  auto mapped = open_mapped_tree(spec.work_dir, *map);
+  if (mapped) return mapped;
+  TRY_STATUS(change_owner(spec.work_dir, agent));
+  return open_plain_tree(spec.work_dir);
+}
+
+Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPair agent) const {
+  InitSpec init;
+  init.slots = spec.slots;
+  init.uid = agent.uid;
+  init.gid = agent.gid;
+  init.orphan_grace_ns = spec.orphan_grace.ns;
+  init.work_dir = spec.work_dir;
+  init.host_name = spec.name.substr(0, 64);
+  init.probe = spec.probe_command;
+  init.path_env = spec.path_env;
+  init.max_file_size = k_max_file_size;
+  if (cgroups.unified) init.flags |= wire::k_unified;
+  if (cgroups.memory) init.flags |= wire::k_memory_v1;
+  if (cgroups.mode == CgroupMode::v2 && cgroups.memory_limit) init.flags |= wire::k_memory_v2;
+  if (spec.level == IsolationLevel::process) {
+    init.flags |= wire::k_walls;
+    init.flags |= self.uid == 0 ? wire::k_change_user | wire::k_work_tree : wire::k_user_namespace;
+    // On v2 the init is beside the leaves, and from inside a namespace it could not reach them.
+    if (cgroups.mode != CgroupMode::v2) init.flags |= wire::k_cgroup_namespace;
+    init.filter = &filter;
+    init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
+  }
+  return init;
+}
+
+Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
+  const bool walls = spec.level == IsolationLevel::process;
+  const bool change_user = walls && self.uid == 0;
+  const uint32_t id = k_first_agent_uid + spec.number;
+  const IdPair agent = change_user ? IdPair{id, id} : self;
+
+  InitSpec init = TRY(describe(spec, agent));
+  JournalPosition position;
+  Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
+  init.journal_next = position.next;
+  init.journal_sequence = position.sequence;
+  Fd work;
+  if (change_user) work = TRY(work_tree(spec, agent));
+  SandboxCgroup groups =
+      TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
+                              change_user ? std::optional(agent.uid) : std::nullopt));
+  Fd listener = TRY(listen_at(spec.control_socket));
+  auto [ours, theirs] = TRY(make_socket_pair());
+  std::vector<int> descriptors{listener.get(), journal.get()};
+  if (work) descriptors.push_back(work.get());
+  for (const SandboxCgroup::Leaf& leaf : groups.leaves)
+    for (const Fd* fd : {&leaf.unified, &leaf.memory})
+      if (fd->valid()) descriptors.push_back(fd->get());
+  TRY_STATUS(send_with_descriptors(ours, TRY(encode_spec(init)), descriptors));
+
+  Launch how;
+  how.binary = binary.get();
+  // Above the numbers that the child gives away, as the binary is.
+  int high = ::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10);
+  if (high < 0) return fail_errno(errno, "duplicating a descriptor");
+  theirs = Fd(high);
+  how.setup = theirs.get();
+  how.dev_null = dev_null.get();
+  how.join = &groups.join;
+  how.into_cgroup = groups.into.get();
+  how.namespaces = walls;
+  how.user_namespace = walls && !change_user;
+  Launched launched = TRY(launch(how));
+  theirs.reset();
+  Status ready = wait_until_ready(ours, launched.pidfd);
+  auto start_time = read_start_time(launched.pid);
+  if (ready && !start_time) ready = fail(start_time.error());
+  if (ready) {
+    const wire::Header go{wire::k_go, 0, 0, 0, 0};
+    ready = send_with_descriptors(
+        ours, std::string(reinterpret_cast<const char*>(&go), sizeof go), {});
+  }
+  if (!ready) {
+    (void)signal_process(launched.pidfd, SIGKILL);
+    (void)wait_for_end(launched.pidfd, k_patience);
+    return fail(std::move(ready).error());
+  }
+  ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  SandboxIdentity identity{launched.pid,   *start_time, boot_id,
+                           spec.generation, spec.cgroup, spec.control_socket};
+  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours))};
+}
+
+Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
+  TRY_STATUS(in_context(check(spec), spec.name));
+  auto made = state_->build(spec);
+  if (made) return made;
+  (void)remove_sandbox_cgroup(state_->cgroups, spec.cgroup, k_patience);
+  (void)remove_socket(spec.control_socket);
+  return in_context(std::move(made), spec.name);
+}
+
+Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity) {
+  if (identity.boot_id != state_->boot_id)
+    return fail(ErrorCode::not_found, "the sandbox is from before the last start of the machine");
+  Fd pidfd = TRY(open_process(identity.pid, identity.start_time));
+  Fd socket = TRY(connect_to(identity.control_socket));
+  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket))};
+}
+
+Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
+  const bool this_boot = identity.boot_id.empty() || identity.boot_id == state_->boot_id;
+  auto pidfd = this_boot ? open_process(identity.pid, identity.start_time)
+                         : Result<Fd>(fail(ErrorCode::not_found, "other boot"));
+  CgroupHost elsewhere;
+  if (pidfd) {
+    elsewhere = locate_cgroups(identity.pid, identity.cgroup);
+    // The init first: nothing starts another process after that, and at level `process` the kernel
+    // kills the whole pid namespace with it.
+    TRY_STATUS(signal_process(*pidfd, SIGKILL));
+  }
+  for (const CgroupHost* host : {&std::as_const(state_->cgroups), &std::as_const(elsewhere)})
+    TRY_STATUS(kill_sandbox_cgroup(*host, identity.cgroup));
+  if (pidfd) TRY_STATUS(wait_for_end(*pidfd, k_patience));
+  for (const CgroupHost* host : {&std::as_const(state_->cgroups), &std::as_const(elsewhere)})
+    TRY_STATUS(remove_sandbox_cgroup(*host, identity.cgroup, k_patience));
+  return remove_socket(identity.control_socket);
+}
+
+Result<size_t> IsolationManager::remove_unknown(const std::vector<std::string>& known) {
+  size_t removed = 0;
+  for (const std::string& name : list_sandbox_cgroups(state_->cgroups)) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    TRY_STATUS(kill_sandbox_cgroup(state_->cgroups, name));
+    TRY_STATUS(remove_sandbox_cgroup(state_->cgroups, name, k_patience));
+    ++removed;
+  }
+  return removed;
+}
+
+Result<ResourceUsage> IsolationManager::get_resource_usage(const SandboxIdentity& identity) const {
+  auto usage = read_usage(state_->cgroups, identity.cgroup);
+  if (usage || identity.boot_id != state_->boot_id) return usage;
+  if (!open_process(identity.pid, identity.start_time)) return usage;
+  CgroupHost elsewhere = locate_cgroups(identity.pid, identity.cgroup);
+  return elsewhere.mode == CgroupMode::none ? usage : read_usage(elsewhere, identity.cgroup);
+}
+
+}  // namespace fabric

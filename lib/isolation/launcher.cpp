@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/launcher.hpp"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "isolation/clone_process.hpp"
+#include "isolation/process_identity.hpp"
+
+namespace fabric {
+
+namespace {
+
+constexpr size_t k_stack_size = size_t{64} << 10;
+constexpr int k_setup_fd = 3;
+constexpr int k_binary_fd = 4;
+
+// Everything the child needs, made before the clone.
+struct Child {
+  const Launch* launch = nullptr;
+  std::string uid_map, gid_map;
+  bool exec = true;
+  const char* failed = nullptr;  // written by the child: memory is shared
+  int error = 0;
+};
+
+int child_fail(Child& child, const char* what) {
+  child.error = errno;
+  child.failed = what;
+  return 1;
+}
+
+bool write_proc(const char* path, const std::string& text) {
+  int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(fd);
+  return ok;
+}
+
+// In a new user namespace we hold all capabilities, but exec drops those of a uid that is not 0 there
+// unless they are ambient.
+bool keep_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
+  for (auto& part : data) part.inheritable = part.permitted;
+  if (::syscall(SYS_capset, &header, data.data()) != 0) return false;
+  for (unsigned capability = 0; capability < 64; ++capability) {
+    const unsigned bit = data[capability / 32].permitted >> (capability % 32) & 1U;
+    if (bit != 0 && ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0)
+      return false;
+  }
+  return true;
+}
+
+int run_child(void* pointer) {
+  Child& child = *static_cast<Child*>(pointer);
+  const Launch& launch = *child.launch;
+  if (launch.join != nullptr)
+    for (const Fd& tasks : *launch.join)
+      if (::write(tasks.get(), "0", 1) != 1) return child_fail(child, "entering a cgroup");
+  if (launch.user_namespace) {
+    if (!write_proc("/proc/self/setgroups", "deny"))
+      return child_fail(child, "writing setgroups of a new user namespace");
+    if (!write_proc("/proc/self/uid_map", child.uid_map) ||
+        !write_proc("/proc/self/gid_map", child.gid_map))
+      return child_fail(child, "writing the id map of a new user namespace");
+    if (!keep_capabilities()) return child_fail(child, "keeping capabilities");
+  }
+  if (!child.exec) return 0;
+  for (int fd = 0; fd < 3; ++fd)
+    if (::dup2(launch.dev_null, fd) < 0) return child_fail(child, "dup2");
+  // The caller made both descriptors larger than 4.
+  if (::dup2(launch.setup, k_setup_fd) < 0 ||
+      ::dup3(launch.binary, k_binary_fd, O_CLOEXEC) < 0 ||
+      ::syscall(SYS_close_range, k_binary_fd + 1, ~0U, 0) != 0)
+    return child_fail(child, "arranging descriptors");
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  char name[] = "fabric-init";
+  char* argv[] = {name, nullptr};
+  char* envp[] = {nullptr};
+  ::syscall(SYS_execveat, k_binary_fd, "", argv, envp, AT_EMPTY_PATH);
+  return child_fail(child, "executing fabric-init");
+}
+
+Result<Launched> clone_child(Child& child) {
+  const Launch& launch = *child.launch;
+  alignas(16) static thread_local std::array<char, k_stack_size> stack;
+  int pidfd = -1;
+  CloneArguments arguments;
+  arguments.flags = k_clone_vm | k_clone_vfork | k_clone_pidfd | k_clone_clear_sighand;
+  if (launch.namespaces)
+    arguments.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (launch.user_namespace) {
+    arguments.flags |= CLONE_NEWUSER;
+    child.uid_map = std::to_string(::geteuid()) + " " + std::to_string(::geteuid()) + " 1\n";
+    child.gid_map = std::to_string(::getegid()) + " " + std::to_string(::getegid()) + " 1\n";
+  }
+  if (launch.into_cgroup >= 0) {
+    arguments.flags |= k_clone_into_cgroup;
+    arguments.cgroup = static_cast<uint64_t>(launch.into_cgroup);
+  }
+  arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<uint64_t>(stack.data());
+  arguments.stack_size = stack.size();
+  const long pid = clone_process(arguments, run_child, &child);
+  if (pid < 0) return fail_errno(static_cast<int>(-pid), "making a process in new namespaces");
+  Launched launched{static_cast<pid_t>(pid), Fd(pidfd)};
+  if (child.failed == nullptr && child.exec) return launched;
+  (void)wait_for_end(launched.pidfd, Duration::seconds(10));
+  if (child.failed != nullptr) return fail_errno(child.error, child.failed);
+  return launched;
+}
+
+}  // namespace
+
+Result<Launched> launch(const Launch& launch) {
+  Child child;
+  child.launch = &launch;
+  return clone_child(child);
+}
+
+Status probe_namespaces(bool user_namespace) {
+  Launch launch;
+  launch.namespaces = true;
+  launch.user_namespace = user_namespace;
+  Child child;
+  child.launch = &launch;
+  child.exec = false;
+  TRY_STATUS(clone_child(child).map([](const Launched&) {}));
+  return {};
+}
+
+}  // namespace fabric

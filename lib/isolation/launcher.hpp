@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts fabric-init in its namespaces and groups. From the clone on only system calls, no allocation:
+// the child shares our memory until it execs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace fabric {
+
+struct Launch {
+  int binary = -1;  // sealed memfd
+  int setup = -1;   // becomes descriptor 3; all others are closed
+  int dev_null = -1;
+  const std::vector<Fd>* join = nullptr;  // v1 `tasks` files
+  int into_cgroup = -1;
+  bool namespaces = false;
+  bool user_namespace = false;    // maps our own ids to themselves, capabilities become ambient
+};
+struct Launched {
+  pid_t pid = 0;
+  Fd pidfd;
+};
+Result<Launched> launch(const Launch& launch);
+
+// Tries whether a process can be made with these namespaces, and says which step failed.
+Status probe_namespaces(bool user_namespace);
+
+}  // namespace fabric

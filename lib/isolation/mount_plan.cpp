@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/mount_plan.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+namespace fabric {
+
+namespace {
+
+enum class Kind { absent, file, directory, link };
+
+Kind kind_of(const std::string& path, std::string* link_text = nullptr) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return Kind::absent;
+  if (S_ISLNK(status.st_mode)) {
+    std::array<char, PATH_MAX> text{};
+    ssize_t size = ::readlink(path.c_str(), text.data(), text.size());
+    if (size > 0 && link_text != nullptr) link_text->assign(text.data(), static_cast<size_t>(size));
+    return size > 0 ? Kind::link : Kind::absent;
+  }
+  return S_ISDIR(status.st_mode) ? Kind::directory : Kind::file;
+}
+
+void add_host_path(MountPlan& plan, const std::string& target) {
+  std::string text;
+  switch (kind_of("/" + target, &text)) {
+    case Kind::directory: plan.push_back({wire::k_bind_dir, "/" + target, target}); break;
+    case Kind::file: plan.push_back({wire::k_bind_file, "/" + target, target}); break;
+    case Kind::link: plan.push_back({wire::k_symlink, text, target}); break;
+    case Kind::absent: break;
+  }
+}
+
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void add_devices(MountPlan& plan) {
+  plan.push_back({wire::k_directory, "", "dev", 0755});
+  for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
+    plan.push_back({wire::k_device, std::string("/dev/") + name, std::string("dev/") + name});
+  plan.push_back({wire::k_devpts, "", "dev/pts"});
+  plan.push_back({wire::k_symlink, "pts/ptmx", "dev/ptmx"});
+  plan.push_back({wire::k_symlink, "/proc/self/fd", "dev/fd"});
+  plan.push_back({wire::k_symlink, "/proc/self/fd/0", "dev/stdin"});
+  plan.push_back({wire::k_symlink, "/proc/self/fd/1", "dev/stdout"});
+  plan.push_back({wire::k_symlink, "/proc/self/fd/2", "dev/stderr"});
+}
+
+// /proc shows the sandbox's own processes, but some of its files are about the machine. The agent's
+// uid may write none of them; that it sees them read-only or not at all is a second reason.
+void add_proc(MountPlan& plan) {
+  plan.push_back({wire::k_proc, "", "proc"});
+  for (const char* name : {"proc/sys", "proc/irq", "proc/bus", "proc/fs"})
+    plan.push_back({wire::k_read_only, "", name});
+  for (const char* name : {"proc/sysrq-trigger", "proc/kcore", "proc/keys", "proc/kmsg",
+                           "proc/kallsyms", "proc/timer_list"})
+    plan.push_back({wire::k_hide, "", name});
+}
+
+}  // namespace
+
+MountPlan make_host_plan() {
+  MountPlan plan;
+  for (const char* name : {"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt"})
+    add_host_path(plan, name);
+  // Of /etc what programs need to run, and nothing that could hold a secret.
+  plan.push_back({wire::k_directory, "", "etc", 0755});
+  for (const char* name : {"ld.so.cache", "alternatives", "localtime", "protocols", "services",
+                           "gitconfig", "os-release"})
+    add_host_path(plan, std::string("etc/") + name);
+  for (const std::string& name : names_in("/etc"))
+    for (std::string_view prefix : {"java-", "python3", "perl", "fonts", "ca-certificates", "pki"})
+      if (name.starts_with(prefix)) add_host_path(plan, "etc/" + name);
+  if (kind_of("/etc/ssl") == Kind::directory) {
+    plan.push_back({wire::k_directory, "", "etc/ssl", 0755});
+    for (const char* name : {"etc/ssl/certs", "etc/ssl/openssl.cnf"}) add_host_path(plan, name);
+  }
+  add_devices(plan);
+  add_proc(plan);
+  return plan;
+}
+
+MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
+                            uint64_t memory_limit) {
+  MountPlan plan = host;
+  const std::string ids = std::to_string(uid) + ":" + std::to_string(gid);
+  plan.push_back({wire::k_text_file,
+                  "root:x:0:0:root:/:/usr/sbin/nologin\nagent:x:" + ids +
+                      ":agent:/work:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+                  "etc/passwd"});
+  plan.push_back({wire::k_text_file,
+                  "root:x:0:\ntty:x:5:\nagent:x:" + std::to_string(gid) +
+                      ":\nnogroup:x:65534:\n",
+                  "etc/group"});
+  plan.push_back({wire::k_text_file, "passwd: files\ngroup: files\nhosts: files dns\n",
+                  "etc/nsswitch.conf"});
+  plan.push_back(
+      {wire::k_text_file, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n", "etc/hosts"});
+  plan.push_back({wire::k_work, "", "work"});
+  // Charged to the agent's memory limit like everything it keeps; half of it at most.
+  const uint64_t half = memory_limit != 0 ? memory_limit / 2 : uint64_t{1} << 30;
+  plan.push_back({wire::k_tmpfs, "", "tmp", half});
+  plan.push_back({wire::k_tmpfs, "", "dev/shm", half});
+  return plan;
+}
+
+}  // namespace fabric

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The groups of one sandbox: made with limits, measured, killed, removed. What the calls find is
+// decided by names alone, so they work for a sandbox that another process made.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "isolation/cgroup_host.hpp"
+#include "model/limits.hpp"
+
+namespace fabric {
+
+struct SandboxCgroup {
+  std::vector<Fd> join;  // v1 `tasks` files: the init writes 0 to each, first thing of all.
+                         // (Writing a pid to cgroup.procs waits up to 16 ms for an RCU grace period.)
+  Fd into;               // unified: for CLONE_INTO_CGROUP; may be invalid
+  struct Leaf {
+    Fd unified, memory;
+  };
+  std::vector<Leaf> leaves;  // one a slot
+};
+
+// `uid`: whose processes will start others in the leaves (CLONE_INTO_CGROUP asks whether they may
+// write cgroup.procs); nullopt when they stay ours. On failure nothing is left.
+Result<SandboxCgroup> make_sandbox_cgroup(const CgroupHost& host, const std::string& name,
+                                          const Limits& limits, uint32_t slots,
+                                          std::optional<uint32_t> uid);
+Result<ResourceUsage> read_usage(const CgroupHost& host, const std::string& name);
+// SIGKILL to everything in it. No group: nothing to do.
+Status kill_sandbox_cgroup(const CgroupHost& host, const std::string& name);
+// Removes the groups as they become empty. timed_out when they do not within `limit`.
+Status remove_sandbox_cgroup(const CgroupHost& host, const std::string& name, Duration limit);
+// All names that exist below the root of `host`.
+std::vector<std::string> list_sandbox_cgroups(const CgroupHost& host);
+
+}  // namespace fabric

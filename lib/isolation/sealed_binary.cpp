@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/sealed_binary.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace fabric {
+
+namespace {
+
+constexpr unsigned k_mfd_exec = 0x10;  // Linux 6.3: executable even where that is not the default
+
+}  // namespace
+
+Result<Fd> seal_binary(const std::string& path) {
+  auto bytes = read_file(path, size_t{16} << 20);
+  if (!bytes)
+    return fail(ErrorCode::unavailable, "fabric-init: " + bytes.error().message,
+                "install fabric-init next to fabric");
+  if (bytes->substr(0, 4) != "\177ELF")
+    return fail(ErrorCode::unavailable, path + ": not an executable");
+  int fd = ::memfd_create("fabric-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | k_mfd_exec);
+  if (fd < 0 && errno == EINVAL)
+    fd = ::memfd_create("fabric-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return fail_errno(errno, "memfd_create");
+  Fd memory(fd);
+  TRY_STATUS(write_all(fd, *bytes));
+  if (::fchmod(fd, 0555) != 0) return fail_errno(errno, "fchmod");
+  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+    return fail_errno(errno, "sealing fabric-init");
+  return memory;
+}
+
+}  // namespace fabric

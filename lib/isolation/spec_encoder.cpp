@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/spec_encoder.hpp"
+
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+namespace fabric {
+
+namespace {
+
+class Text {
+ public:
+  // Offset 0 is the empty string.
+  uint32_t add(const std::string& text) {
+    if (text.empty()) return 0;
+    auto offset = static_cast<uint32_t>(bytes_.size());
+    bytes_.append(text.c_str(), text.size() + 1);
+    return offset;
+  }
+  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_ = std::string(1, '\0');
+};
+
+template <class T>
+void append(std::string& out, const T* values, size_t count) {
+  if (count != 0) out.append(reinterpret_cast<const char*>(values), sizeof(T) * count);
+}
+
+}  // namespace
+
+Result<std::string> encode_spec(const InitSpec& spec) {
+  Text text;
+  std::vector<wire::MountOp> mounts;
+  mounts.reserve(spec.mounts.size());
+  for (const MountStep& step : spec.mounts) {
+    wire::MountOp& op = mounts.emplace_back();
+    op.kind = step.kind;
+    op.source = text.add(step.source);
+    op.target = text.add(step.target);
+    op.argument = step.argument;
+  }
+  wire::SpecHead head{};
+  head.version = wire::k_version;
+  head.flags = spec.flags;
+  head.slots = spec.slots;
+  head.uid = spec.uid;
+  head.gid = spec.gid;
+  head.journal_next = spec.journal_next;
+  head.journal_sequence = spec.journal_sequence;
+  head.orphan_grace_ns = spec.orphan_grace_ns;
+  head.max_files = spec.max_files;
+  head.max_file_size = spec.max_file_size;
+  head.work_dir = text.add(spec.work_dir);
+  head.host_name = text.add(spec.host_name);
+  head.probe = text.add(spec.probe);
+  head.path_env = text.add(spec.path_env);
+  head.mount_count = static_cast<uint32_t>(mounts.size());
+  head.filter_count = spec.filter != nullptr ? static_cast<uint32_t>(spec.filter->size()) : 0;
+  head.text_size = static_cast<uint32_t>(text.bytes().size());
+
+  std::string body;
+  append(body, &head, 1);
+  append(body, mounts.data(), mounts.size());
+  if (spec.filter != nullptr) append(body, spec.filter->data(), spec.filter->size());
+  body += text.bytes();
+  if (body.size() > wire::k_max_spec || mounts.size() > 1024)
+    return fail(ErrorCode::usage, "the description of the sandbox is too large");
+  const wire::Header header{wire::k_spec, 0, static_cast<uint32_t>(body.size()), 0, 0};
+  std::string packet;
+  packet.reserve(sizeof header + body.size());
+  append(packet, &header, 1);
+  packet += body;
+  return packet;
+}
+
+}  // namespace fabric

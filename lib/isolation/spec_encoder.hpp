@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sandbox as the init is told of it (wire::SpecHead and what follows).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "isolation/mount_plan.hpp"
+#include "isolation/seccomp_filter.hpp"
+
+namespace fabric {
+
+struct InitSpec {
+  uint32_t flags = 0;  // wire::SpecFlags
+  uint32_t slots = 1;
+  uint32_t uid = 0, gid = 0;
+  uint32_t journal_next = 0;
+  uint64_t journal_sequence = 0;
+  int64_t orphan_grace_ns = 0;
+  uint64_t max_files = 1024;
+  uint64_t max_file_size = 0;
+  std::string work_dir, host_name, probe, path_env;
+  MountPlan mounts;
+  const SeccompFilter* filter = nullptr;
+};
+
+// The whole SPEC packet, header included. ErrorCode::usage when it is too large.
+Result<std::string> encode_spec(const InitSpec& spec);
+
+}  // namespace fabric
