@@ -29,10 +29,11 @@ struct AgentTransition {
 };
 
 // Every transition there is; what is not listed does not happen.
-constexpr std::array<AgentTransition, 15> k_agent_transitions{{
+constexpr std::array<AgentTransition, 16> k_agent_transitions{{
     {AgentState::starting, AgentEvent::start, AgentState::starting},
     {AgentState::starting, AgentEvent::sandbox_ready, AgentState::ready},
     {AgentState::starting, AgentEvent::sandbox_failed, AgentState::failed},
+    {AgentState::starting, AgentEvent::give_up, AgentState::failed},
     {AgentState::starting, AgentEvent::terminate, AgentState::stopping},
     {AgentState::starting, AgentEvent::down, AgentState::stopped},
     {AgentState::ready, AgentEvent::start, AgentState::starting},

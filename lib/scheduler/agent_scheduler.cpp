@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler/agent_scheduler.hpp"
 
-#include <algorithm>
+#include <deque>
+#include <limits>
 #include <unordered_map>
 
 #include "scheduler/dependencies.hpp"
@@ -19,23 +20,25 @@ TaskState fate_of_dependents(TaskState ended) {
   return ended == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
 }
 
-std::string dependency_detail(const Task& ended) {
-  // A chain names the ancestor that really failed, not the link next to it.
-  if (ended.reason == Reason::dependency && !ended.detail.empty()) return ended.detail;
-  return "dependency " + ended.id + " " + std::string(to_string(ended.state));
-}
-
 }  // namespace
 
+AgentScheduler::Dependency AgentScheduler::dependency_of(const Task& task) {
+  // A chain names the ancestor that really failed, not the link next to it.
+  if (task.reason == Reason::dependency && !task.detail.empty())
+    return {task.sequence, task.state, task.detail};
+  return {task.sequence, task.state,
+          "dependency " + task.id + " " + std::string(to_string(task.state))};
+}
+
 void AgentScheduler::touch(const std::string& agent) {
-  if (std::find(touched_.begin(), touched_.end(), agent) == touched_.end())
-    touched_.push_back(agent);
+  if (touched_set_.insert(agent).second) touched_.push_back(agent);
 }
 
 Result<std::vector<Scheduled>> AgentScheduler::schedule(std::vector<Task> tasks) {
   std::vector<size_t> order = TRY(order_by_dependency(tasks));
   std::vector<Scheduled> done(tasks.size());
   std::unordered_map<std::string, bool> agent_known;
+  std::unordered_map<std::string, Dependency> looked_up;
   for (size_t index : order) {
     Task& task = tasks[index];
     if (std::optional<Task> existing = TRY(txn_.find_task(task.id))) {
@@ -50,13 +53,18 @@ Result<std::vector<Scheduled>> AgentScheduler::schedule(std::vector<Task> tasks)
     if (!known->second)
       return fail(ErrorCode::not_found, "agent " + task.agent + " not found",
                   "list agents with: fabric agents");
-    std::vector<Task> dependencies;
+    std::vector<const Dependency*> dependencies;
+    dependencies.reserve(task.depends_on.size());
     for (const std::string& id : task.depends_on) {
-      std::optional<Task> dependency = TRY(txn_.find_task(id));
-      if (!dependency)
-        return fail(ErrorCode::not_found,
-                    "dependency " + id + " of task " + task.id + " not found");
-      dependencies.push_back(std::move(*dependency));
+      auto [at, first_time] = looked_up.try_emplace(id);
+      if (first_time) {
+        std::optional<Task> found = TRY(txn_.find_task(id));
+        if (!found)
+          return fail(ErrorCode::not_found,
+                      "dependency " + id + " of task " + task.id + " not found");
+        at->second = dependency_of(*found);
+      }
+      dependencies.push_back(&at->second);
     }
     TRY_STATUS(add(task, dependencies));
     done[index] = {std::move(task), false};
@@ -64,21 +72,22 @@ Result<std::vector<Scheduled>> AgentScheduler::schedule(std::vector<Task> tasks)
   return done;
 }
 
-Status AgentScheduler::add(Task& task, const std::vector<Task>& dependencies) {
+Status AgentScheduler::add(Task& task, const std::vector<const Dependency*>& dependencies) {
   task.created_at = now_;
   task.state = TaskState::pending;
   task.reason = Reason::queued;
   std::vector<uint64_t> open;
-  const Task* failed = nullptr;
-  for (const Task& dependency : dependencies) {
-    if (!is_terminal(dependency.state)) open.push_back(dependency.sequence);
-    if (is_terminal(dependency.state) && dependency.state != TaskState::completed && !failed)
-      failed = &dependency;
+  const Dependency* failed = nullptr;
+  for (const Dependency* dependency : dependencies) {
+    if (!is_terminal(dependency->state))
+      open.push_back(dependency->sequence);
+    else if (dependency->state != TaskState::completed && !failed)
+      failed = dependency;
   }
   if (failed) {
     task.state = fate_of_dependents(failed->state);
     task.reason = Reason::dependency;
-    task.detail = dependency_detail(*failed);
+    task.detail = failed->why;
     task.finished_at = now_;
     return txn_.add_task(task, {});
   }
@@ -155,20 +164,21 @@ Result<std::optional<Task>> AgentScheduler::requeue(uint64_t sequence, uint64_t 
   return task;
 }
 
-Status AgentScheduler::end(Task& task, TaskState state, Reason reason, std::string detail) {
+Status AgentScheduler::end(Task& task, TaskState state, Reason reason, std::string detail,
+                           std::vector<std::string>* dependents) {
   task.state = state;
   task.reason = reason;
   task.detail = std::move(detail);
   task.finished_at = now_;
   TRY_STATUS(txn_.save_task(task));
-  return settle_dependents(task, nullptr);
+  return settle_dependents(task, dependents);
 }
 
 Status AgentScheduler::settle_dependents(const Task& ended, std::vector<std::string>* cancelled) {
   // Breadth first, without recursion: chains may be long.
-  std::vector<Task> queue{ended};
-  for (size_t at = 0; at < queue.size(); ++at) {
-    const Task source = queue[at];
+  std::deque<Dependency> queue{dependency_of(ended)};
+  for (; !queue.empty(); queue.pop_front()) {
+    const Dependency& source = queue.front();
     for (uint64_t sequence : TRY(txn_.dependents(source.sequence))) {
       TRY_STATUS(txn_.remove_edge(source.sequence, sequence));
       std::optional<Task> dependent = TRY(txn_.find_task(sequence));
@@ -184,12 +194,12 @@ Status AgentScheduler::settle_dependents(const Task& ended, std::vector<std::str
       }
       dependent->state = fate_of_dependents(source.state);
       dependent->reason = Reason::dependency;
-      dependent->detail = dependency_detail(source);
+      dependent->detail = source.why;
       dependent->waiting_on = 0;
       dependent->finished_at = now_;
       TRY_STATUS(txn_.save_task(*dependent));
-      if (cancelled) cancelled->push_back(dependent->id);
-      queue.push_back(std::move(*dependent));
+      queue.push_back(dependency_of(*dependent));
+      if (cancelled) cancelled->push_back(std::move(dependent->id));
     }
   }
   return {};
@@ -222,12 +232,15 @@ Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
 Result<AgentScheduler::AgentGone> AgentScheduler::cancel_all(const Agent& agent) {
   AgentGone gone;
   const std::string detail = "agent " + agent.definition.id + " was terminated";
-  for (uint64_t sequence : TRY(txn_.pending_tasks(agent.number, 0))) {
+  constexpr size_t k_all = std::numeric_limits<size_t>::max();
+  std::vector<std::string> dependents;
+  for (uint64_t sequence : TRY(txn_.pending_tasks(agent.number, k_all))) {
     std::optional<Task> task = TRY(txn_.find_task(sequence));
     if (!task || task->state != TaskState::pending) continue;  // went with an earlier one
-    TRY_STATUS(end(*task, TaskState::cancelled, Reason::agent_gone, detail));
+    TRY_STATUS(end(*task, TaskState::cancelled, Reason::agent_gone, detail, &dependents));
     ++gone.cancelled;
   }
+  gone.cancelled += dependents.size();
   for (uint64_t sequence : TRY(txn_.running_tasks(agent.number))) {
     std::optional<Task> task = TRY(txn_.find_task(sequence));
     if (!task) continue;

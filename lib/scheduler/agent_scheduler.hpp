@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -70,7 +71,7 @@ class AgentScheduler {
   Result<Cancelled> cancel(std::string_view id);
   // For the end of an agent: pending tasks are cancelled, running ones marked. Returns how many.
   struct AgentGone {
-    uint64_t cancelled = 0;
+    uint64_t cancelled = 0;  // dependents included, of other agents too
     std::vector<Task> running;
   };
   Result<AgentGone> cancel_all(const Agent& agent);
@@ -82,14 +83,24 @@ class AgentScheduler {
   [[nodiscard]] const std::vector<std::string>& touched_agents() const { return touched_; }
 
  private:
-  Status add(Task& task, const std::vector<Task>& dependencies);
-  Status end(Task& task, TaskState state, Reason reason, std::string detail);
+  // What decides the fate of those that wait for a task. Without its payload: there may be very
+  // many.
+  struct Dependency {
+    uint64_t sequence = 0;
+    TaskState state = TaskState::pending;
+    std::string why;  // in words, for those that wait
+  };
+  static Dependency dependency_of(const Task& task);
+  Status add(Task& task, const std::vector<const Dependency*>& dependencies);
+  Status end(Task& task, TaskState state, Reason reason, std::string detail,
+             std::vector<std::string>* dependents = nullptr);
   Status settle_dependents(const Task& ended, std::vector<std::string>* cancelled);
   void touch(const std::string& agent);
 
   store::WriteTxn& txn_;
   WallTime now_;
   std::vector<std::string> touched_;
+  std::unordered_set<std::string> touched_set_;
 };
 
 }  // namespace fabric

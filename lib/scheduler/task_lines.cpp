@@ -121,15 +121,23 @@ Result<Task> parse_line(std::string_view line) {
   return task;
 }
 
+// The last group of a UUID, in lower case.
+constexpr size_t k_node_digits = 12;
+bool ends_in_node(std::string_view id) {
+  if (id.size() != 36) return false;
+  std::string_view node = id.substr(id.size() - k_node_digits);
+  return node.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string derived_id(const std::string& request_id, uint64_t n) {
+  if (!ends_in_node(request_id)) return request_id + "." + std::to_string(n);
   // The last 12 hex digits are random: adding to them stays unique and keeps the order of lines.
   std::string id = request_id;
   uint64_t carry = n;
-  for (size_t i = id.size(); i > 0 && carry != 0; --i) {
+  for (size_t i = id.size(); i > id.size() - k_node_digits && carry != 0; --i) {
     char& c = id[i - 1];
-    if (c == '-') break;
     uint64_t digit = static_cast<uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10) + (carry & 15);
     carry = (carry >> 4) + (digit >> 4);
     c = "0123456789abcdef"[digit & 15];
@@ -153,7 +161,10 @@ Result<std::vector<Task>> parse_task_lines(std::string_view lines, const TaskLin
         return std::vector<Task>{};
       });
     Task& task = *parsed;
-    if (task.id.empty()) task.id = derived_id(context.request_id, number);
+    if (task.id.empty()) {
+      task.id = derived_id(context.request_id, number);
+      TRY_STATUS(check_id(task.id, "task id from request"));
+    }
     task.user = context.user;
     task.correlation_id = context.correlation_id;
     task.traceparent = context.traceparent;

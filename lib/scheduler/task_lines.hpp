@@ -23,7 +23,8 @@ struct TaskLineContext {
 Result<std::vector<Task>> parse_task_lines(std::string_view lines, const TaskLineContext& context);
 
 // The id of the n-th line of a request: the request's UUIDv7 plus n in its low bits, so that it
-// sorts by submission and a repeated request names the same tasks.
+// sorts by submission and a repeated request names the same tasks. A request with a name of another
+// form gives NAME.n.
 std::string derived_id(const std::string& request_id, uint64_t n);
 
 }  // namespace fabric

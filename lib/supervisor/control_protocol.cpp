@@ -2,6 +2,7 @@
 #include "supervisor/control_protocol.hpp"
 
 #include "base/id.hpp"
+#include "model/command_template.hpp"
 
 namespace fabric::control {
 namespace {
@@ -26,6 +27,8 @@ Result<int64_t> need_int(const Value& object, std::string_view key, int64_t low,
   return *number;
 }
 
+bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
 void write_pairs(Writer& w, std::string_view key, const Metadata& pairs) {
   w.key(key).begin_object();
   for (const auto& [name, value] : pairs) w.field(name, value);
@@ -39,8 +42,12 @@ Result<Metadata> need_pairs(const Value& object, std::string_view key) {
   Metadata pairs;
   for (const auto& entry : member->GetObject()) {
     if (!entry.value.IsString()) return malformed("'" + std::string(key) + "' must hold strings");
-    pairs.emplace_back(std::string(json::text_of(entry.name)),
-                       std::string(json::text_of(entry.value)));
+    std::string name(json::text_of(entry.name)), value(json::text_of(entry.value));
+    if (name.empty()) return malformed("'" + std::string(key) + "' has an empty name");
+    if (has_nul(name) || has_nul(value)) return malformed("'" + std::string(key) + "' holds a NUL");
+    for (const auto& [other, unused] : pairs)
+      if (other == name) return malformed("'" + std::string(key) + "' has a name twice");
+    pairs.emplace_back(std::move(name), std::move(value));
   }
   return pairs;
 }
@@ -59,11 +66,14 @@ Result<std::vector<std::string>> need_strings(const Value& object, std::string_v
   for (const Value& entry : member->GetArray()) {
     if (!entry.IsString()) return malformed("'" + std::string(key) + "' must hold strings");
     values.emplace_back(json::text_of(entry));
-    if (values.back().find('\0') != std::string::npos)
+    if (has_nul(values.back()))
       return malformed("'" + std::string(key) + "' holds a NUL");
   }
   return values;
 }
+
+// 31 years: added to any clock it stays a number.
+constexpr int64_t k_longest_ns = 1000000000000000000;
 
 ErrorCode error_code(int64_t number) {
   bool known = (number >= 1 && number <= 10) || number == 130;
@@ -196,7 +206,7 @@ Result<AgentDefinition> decode_definition(const Value* params) {
   TRY_STATUS(check_id(d.id, "agent id"));
   d.kind = TRY(parse_agent_kind(TRY(need_string(p, "kind"))));
   d.command = TRY(need_strings(p, "command"));
-  if (d.command.empty() || d.command[0].empty()) return malformed("'command' is empty");
+  TRY_STATUS(check_command(d.command));
   d.model = TRY(need_string(p, "model"));
   d.tools = TRY(need_strings(p, "tools"));
   d.isolation = TRY(parse_isolation_level(TRY(need_string(p, "isolation"))));
@@ -207,9 +217,11 @@ Result<AgentDefinition> decode_definition(const Value* params) {
   d.user = TRY(need_string(p, "user"));
   d.labels = TRY(need_pairs(p, "labels"));
   d.env = TRY(need_pairs(p, "env"));
+  for (const auto& [name, unused] : d.env)
+    if (name.find('=') != std::string::npos) return malformed("a name in 'env' has a '='");
   d.max_concurrent_tasks = static_cast<uint32_t>(TRY(need_int(p, "max_concurrent_tasks", 1, 1024)));
-  d.timeout.ns = TRY(need_int(p, "timeout_ns", 0, INT64_MAX));
-  d.grace.ns = TRY(need_int(p, "grace_ns", 0, INT64_MAX));
+  d.timeout.ns = TRY(need_int(p, "timeout_ns", 0, k_longest_ns));
+  d.grace.ns = TRY(need_int(p, "grace_ns", 0, k_longest_ns));
   d.max_output_bytes = static_cast<uint64_t>(TRY(need_int(p, "max_output_bytes", 0, INT64_MAX)));
   return d;
 }

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -58,7 +59,8 @@ void EventLoop::forget(int fd) {
 
 EventLoop::TimerId EventLoop::after(Duration delay, std::function<void()> action) {
   TimerId id = next_timer_++;
-  int64_t due = (now() + delay).ns;
+  const int64_t start = now().ns;
+  int64_t due = delay.ns > INT64_MAX - start ? INT64_MAX : start + std::max<int64_t>(delay.ns, 0);
   timers_.emplace(std::pair{due, id}, std::move(action));
   timer_due_[id] = due;
   return id;

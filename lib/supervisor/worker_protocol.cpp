@@ -67,7 +67,8 @@ Result<Message> decode_log(const Value* params) {
 Result<Message> decode_response(std::string_view line, const Value& object, const Value& id) {
   if (!id.IsString()) return bad("'id' must be the string given with task/run");
   uint64_t attempt = TRY(attempt_from(json::text_of(id)));
-  if (const Value* error = json::find(object, "error")) {
+  // Some libraries always write both members and leave one null.
+  if (const Value* error = json::find(object, "error"); error && !error->IsNull()) {
     auto message = json::get_string(*error, "message");
     if (!message) return bad("error without a message");
     return Message(
