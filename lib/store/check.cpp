@@ -208,15 +208,6 @@ class StoreCheck {
   std::set<uint32_t> agent_numbers_;
 };
 
-// The meta page of the snapshot that `txn` reads. A later commit may already have replaced it.
-std::optional<MetaPage> meta_of(int data_file, uint64_t transaction) {
-  for (int i = 0; i < 2; ++i) {
-    Result<MetaPage> meta = read_meta_page(data_file);
-    if (meta && meta->transaction == transaction) return *meta;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<CheckReport> Store::check() const {
@@ -227,7 +218,7 @@ Result<CheckReport> Store::check() const {
   for (int attempt = 0; attempt < 100; ++attempt) {
     const ReadTxn reader = TRY(read());
     const Txn& txn = *reader.state_;
-    const std::optional<MetaPage> meta = meta_of(fd, ::mdb_txn_id(txn.raw()));
+    const std::optional<MetaPage> meta = read_meta_page(fd, ::mdb_txn_id(txn.raw()));
     if (!meta) continue;  // a busy writer
     check_pages(fd, *meta, [&](const std::string& what) { report.problems.push_back(what); });
     if (!report.problems.empty()) return report;

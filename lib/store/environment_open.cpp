@@ -13,6 +13,8 @@
 #include "store/directory.hpp"
 #include "store/environment.hpp"
 #include "store/lmdb_error.hpp"
+#include "store/meta_page.hpp"
+#include "store/page_check.hpp"
 #include "store/records.pb.h"
 #include "store/value.hpp"
 
@@ -56,6 +58,20 @@ Status make_lock_file(const Fd& directory) {
   const int rc = ::posix_fallocate(raw, 0, k_lock_file_bytes);
   if (is_disk_full(rc)) return fail_lmdb(rc, k_lock_file);
   return {};
+}
+
+// LMDB trusts the page that lists the tables, and everybody reads it first.
+Status check_list_of_tables(MDB_env* env, MDB_txn* txn) {
+  int fd = -1;
+  ::mdb_env_get_fd(env, &fd);
+  const std::optional<MetaPage> meta = read_meta_page(fd, ::mdb_txn_id(txn));
+  if (!meta) return {};  // replaced already, so somebody just wrote to a list that is sound
+  Status status;
+  check_table_list(fd, *meta, [&status](const std::string& problem) {
+    status = fail(ErrorCode::failed, "data.mdb is damaged: " + problem,
+                  "restore a backup ('fabric store backup' makes one)");
+  });
+  return status;
 }
 
 }  // namespace
@@ -151,8 +167,9 @@ Status Environment::open_lmdb_once() {
 Status Environment::open_tables() {
   MDB_txn* txn = nullptr;
   if (int rc = ::mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn)) return fail_lmdb(rc, "opening");
-  int rc = ::mdb_dbi_open(txn, k_table_names[0], 0, tables_.data());
-  Status checked = rc == 0 ? check_schema(txn) : Status{};
+  Status checked = check_list_of_tables(env_, txn);
+  int rc = checked ? ::mdb_dbi_open(txn, k_table_names[0], 0, tables_.data()) : 0;
+  if (checked && rc == 0) checked = check_schema(txn);
   for (size_t i = 1; rc == 0 && checked && i < k_tables; ++i)
     rc = ::mdb_dbi_open(txn, k_table_names[i], 0, &tables_[i]);
   if (rc == 0 && checked) {

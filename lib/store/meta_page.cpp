@@ -74,4 +74,12 @@ Result<MetaPage> read_meta_page(int data_file) {
   return first->transaction > second->transaction ? *first : *second;
 }
 
+std::optional<MetaPage> read_meta_page(int data_file, uint64_t transaction) {
+  const std::optional<MetaPage> first = read_at(data_file, 0);
+  if (first && first->transaction == transaction) return first;
+  const std::optional<MetaPage> second = first ? read_at(data_file, first->page_size) : first;
+  if (second && second->transaction == transaction) return second;
+  return std::nullopt;
+}
+
 }  // namespace fabric::store

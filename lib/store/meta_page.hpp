@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -28,4 +29,6 @@ struct MetaPage {
 
 // The current one of the two. Errors say "damaged" and why.
 Result<MetaPage> read_meta_page(int data_file);
+// That of a snapshot which a read transaction holds, unless two commits have replaced it since.
+std::optional<MetaPage> read_meta_page(int data_file, uint64_t transaction);
 }  // namespace fabric::store

@@ -43,6 +43,11 @@ class PageCheck {
     if (::fstat(file, &info) == 0) pages_ = static_cast<uint64_t>(info.st_size) / meta.page_size;
   }
 
+  void run_table_list() {
+    into_tables_ = false;
+    tree(meta_.main, "tables", 0);
+  }
+
   void run() {
     tree(meta_.free_pages, "free pages", k_integer_key);
     tree(meta_.main, "tables", 0);
@@ -193,6 +198,7 @@ class PageCheck {
     }
     if (is_main) {
       if (node.data.size() != k_tree_root_size) return bad(walk, number, "damaged table");
+      if (!into_tables_) return true;
       const TreeRoot root = parse_tree_root(reinterpret_cast<const uint8_t*>(node.data.data()));
       tree(root, "table " + std::string(node.key), 0);
       return true;
@@ -232,6 +238,7 @@ class PageCheck {
   int file_;
   const MetaPage& meta_;
   const std::function<void(const std::string&)>& problem_;
+  bool into_tables_ = true;
   uint64_t pages_ = 0;  // whole ones in the file
   std::vector<bool> used_;
   std::vector<uint64_t> free_;
@@ -242,6 +249,11 @@ class PageCheck {
 void check_pages(int data_file, const MetaPage& meta,
                  const std::function<void(const std::string&)>& problem) {
   PageCheck(data_file, meta, problem).run();
+}
+
+void check_table_list(int data_file, const MetaPage& meta,
+                      const std::function<void(const std::string&)>& problem) {
+  PageCheck(data_file, meta, problem).run_table_list();
 }
 
 }  // namespace fabric::store

@@ -16,4 +16,8 @@ namespace fabric::store {
 void check_pages(int data_file, const MetaPage& meta,
                  const std::function<void(const std::string&)>& problem);
 
+// The same for the tree that lists the tables only: a page or two.
+void check_table_list(int data_file, const MetaPage& meta,
+                      const std::function<void(const std::string&)>& problem);
+
 }  // namespace fabric::store

@@ -11,6 +11,7 @@
 #include "store/records.pb.h"
 #include "store/value.hpp"
 #include "tests/unit/store/helpers.hpp"
+#include "tests/unit/store/raw.hpp"
 
 using namespace fabric;
 using namespace fabric::store;
@@ -28,23 +29,6 @@ Error refusal(const TempDir& dir, Store::Mode mode) {
   Result<Store> store = Store::open(dir.store(), mode);
   REQUIRE(!store);
   return store.error();
-}
-
-// Behind the back of the store, with LMDB alone.
-void put_raw(const std::string& directory, const char* table, std::string_view key,
-             std::string_view value) {
-  MDB_env* env = nullptr;
-  MDB_txn* txn = nullptr;
-  MDB_dbi dbi = 0;
-  MDB_val k = to_val(key), v = to_val(value);
-  REQUIRE(::mdb_env_create(&env) == 0);
-  ::mdb_env_set_maxdbs(env, 20);
-  REQUIRE(::mdb_env_open(env, directory.c_str(), 0, 0600) == 0);
-  REQUIRE(::mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-  REQUIRE(::mdb_dbi_open(txn, table, 0, &dbi) == 0);
-  REQUIRE(::mdb_put(txn, dbi, &k, &v, 0) == 0);
-  REQUIRE(::mdb_txn_commit(txn) == 0);
-  ::mdb_env_close(env);
 }
 
 }  // namespace
@@ -97,8 +81,10 @@ TEST_CASE("a newer schema is refused in clear words") {
   { Store store = create(dir); }
   record::Schema schema;
   schema.set_version(2);
-  put_raw(dir.store(), "meta", "schema",
-          make_value(Table::meta, "schema", schema.SerializeAsString()));
+  {
+    RawStore raw(dir.store());
+    raw.put(Table::meta, "schema", make_value(Table::meta, "schema", schema.SerializeAsString()));
+  }
   for (Store::Mode mode : {Store::Mode::read, Store::Mode::write, Store::Mode::create}) {
     const Error error = refusal(dir, mode);
     CHECK(error.code == ErrorCode::unavailable);
