@@ -20,13 +20,13 @@ using rapidjson::SizeType;
 
 constexpr unsigned k_flags = rapidjson::kParseIterativeFlag |
                              rapidjson::kParseValidateEncodingFlag |
-                             rapidjson::kParseFullPrecisionFlag;
+                             rapidjson::kParseNumbersAsStringsFlag;
 
-// Passes events on and stops when nesting goes too deep.
+// Passes events on and stops when nesting goes too deep or text is not Unicode.
 template <class Next>
-class DepthLimit {
+class Guard {
  public:
-  explicit DepthLimit(Next& next) : next_(next) {}
+  explicit Guard(Next& next) : next_(next) {}
   bool Null() { return next_.Null(); }
   bool Bool(bool b) { return next_.Bool(b); }
   bool Int(int i) { return next_.Int(i); }
@@ -34,16 +34,49 @@ class DepthLimit {
   bool Int64(int64_t i) { return next_.Int64(i); }
   bool Uint64(uint64_t u) { return next_.Uint64(u); }
   bool Double(double d) { return next_.Double(d); }
-  bool RawNumber(const char* s, SizeType n, bool copy) { return next_.RawNumber(s, n, copy); }
-  bool String(const char* s, SizeType n, bool copy) { return next_.String(s, n, copy); }
-  bool Key(const char* s, SizeType n, bool copy) { return next_.Key(s, n, copy); }
+  // RapidJSON's own conversion reads "0e53" as 20769187434139310514121985316880384.
+  bool RawNumber(const char* s, SizeType n, bool) { return number({s, n}); }
+  bool String(const char* s, SizeType n, bool copy) {
+    return no_surrogate({s, n}) && next_.String(s, n, copy);
+  }
+  bool Key(const char* s, SizeType n, bool copy) {
+    return no_surrogate({s, n}) && next_.Key(s, n, copy);
+  }
   bool StartObject() { return ++depth_ <= k_max_depth && next_.StartObject(); }
   bool EndObject(SizeType n) { return --depth_ >= 0 && next_.EndObject(n); }
   bool StartArray() { return ++depth_ <= k_max_depth && next_.StartArray(); }
   bool EndArray(SizeType n) { return --depth_ >= 0 && next_.EndArray(n); }
+  [[nodiscard]] bool found_surrogate() const { return found_surrogate_; }
+  [[nodiscard]] bool found_too_big() const { return found_too_big_; }
 
  private:
+  template <class T>
+  static bool read(std::string_view text, T& out) {
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc{} && end == text.data() + text.size();
+  }
+  bool number(std::string_view text) {
+    int64_t whole = 0;
+    uint64_t large = 0;
+    double real = 0;
+    if (read(text, whole)) return next_.Int64(whole);
+    if (read(text, large)) return next_.Uint64(large);
+    if (read(text, real)) return next_.Double(real);
+    // Out of range: too small is 0, too big is an error. More than a long double holds, RapidJSON
+    // has refused already.
+    long double wide = 0;
+    found_too_big_ = read(text, wide) && std::fabs(wide) > 1;
+    return !found_too_big_ && next_.Double(text.starts_with('-') ? -0.0 : 0.0);
+  }
+  // RapidJSON takes "\udc00" without its first half and makes bytes of it that are not UTF-8.
+  bool no_surrogate(std::string_view s) {
+    for (size_t i = s.find('\xed'); i != std::string_view::npos; i = s.find('\xed', i + 1))
+      if (i + 1 < s.size() && static_cast<unsigned char>(s[i + 1]) >= 0xa0) found_surrogate_ = true;
+    return !found_surrogate_;
+  }
   Next& next_;
+  bool found_surrogate_ = false;
+  bool found_too_big_ = false;
   int depth_ = 0;
 };
 
@@ -52,14 +85,17 @@ class DepthLimit {
 template <class Handler>
 rapidjson::ParseResult read(Reader& reader, std::string_view text, Handler& handler) {
   MemoryStream stream(text.data(), text.size());
-  DepthLimit<Handler> limited(handler);
+  Guard<Handler> limited(handler);
   rapidjson::ParseResult result = reader.Parse<k_flags>(stream, limited);
+  if (limited.found_surrogate())
+    result.Set(rapidjson::kParseErrorStringUnicodeSurrogateInvalid, stream.Tell());
+  if (limited.found_too_big()) result.Set(rapidjson::kParseErrorNumberTooBig, stream.Tell());
   if (!result.IsError() && stream.Tell() != text.size())
     result.Set(rapidjson::kParseErrorDocumentRootNotSingular, stream.Tell());
   return result;
 }
 
-// Lets Document::Populate read from text through the depth limit.
+// Lets Document::Populate read from text through the guard.
 class Generator {
  public:
   explicit Generator(std::string_view text) : text_(text) {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <limits>
 #include <random>
 
@@ -32,9 +33,27 @@ TEST_CASE("valid JSON passes, with space around it") {
 }
 
 TEST_CASE("what is not JSON is refused with line and column") {
-  for (const char* text :
-       {"", " ", "nul", "{", "[1,]", "{\"a\":1,}", "{a:1}", "'x'", "1 2", "[1]]", "01", "\"\n\"",
-        "\"\\x\"", "\"\\ud800\"", "NaN", "Infinity", "1e999", "//x\n1"}) {
+  for (const char* text : {"",
+                           " ",
+                           "nul",
+                           "{",
+                           "[1,]",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "'x'",
+                           "1 2",
+                           "[1]]",
+                           "01",
+                           "\"\n\"",
+                           "\"\\x\"",
+                           "\"\\ud800\"",
+                           "\"\\udc00\"",
+                           "{\"\\ude00\":1}",
+                           "\"\\ud83dx\"",
+                           "NaN",
+                           "Infinity",
+                           "1e999",
+                           "//x\n1"}) {
     INFO(text);
     CHECK_FALSE(json::parse(text));
     CHECK_FALSE(json::validate(text));
@@ -93,6 +112,27 @@ TEST_CASE("of duplicate keys the last counts, in the tree as in the text") {
   REQUIRE(json::find(document, "a"));
   CHECK(json::get_int(*json::find(document, "a"), "c") == 2);
   CHECK(json::raw_member(R"({"a":1,"\u0061":2})", "a") == "2");
+}
+
+TEST_CASE("numbers are read exactly, at the ends of their ranges too") {
+  for (const char* text : {"0e1", "-0e53", "0.000e-400", "0.0", "1e-400", "-1e-99999"})
+    CHECK(json::parse(text).value().GetDouble() == 0);
+  CHECK(json::parse("9223372036854775807").value().GetInt64() == INT64_MAX);
+  CHECK(json::parse("-9223372036854775808").value().GetInt64() == INT64_MIN);
+  CHECK(json::parse("18446744073709551615").value().GetUint64() == UINT64_MAX);
+  CHECK_FALSE(json::parse("18446744073709551616").value().IsUint64());
+  CHECK(json::parse("18446744073709551616").value().GetDouble() == 18446744073709551616.0);
+  CHECK(json::parse("1.7976931348623157e308").value().GetDouble() == 1.7976931348623157e308);
+  CHECK(json::parse("5e-324").value().GetDouble() == 5e-324);
+  for (const char* text : {"1.8e308", "-123456789e308", "1e309"}) CHECK_FALSE(json::parse(text));
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 5000; ++i) {
+    const double value =
+        std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 2000) - 1064);
+    json::Writer w;
+    w.number(value);
+    REQUIRE((w.text() == "null" || json::parse(w.text()).value().GetDouble() == value));
+  }
 }
 
 TEST_CASE("members are found by name and type") {
