@@ -48,6 +48,22 @@ TEST_CASE("dots that are not in keys do not count") {
   CHECK(parse_toml(lines));
 }
 
+TEST_CASE("letters beyond ASCII are refused outside of text, and kept within") {
+  for (const char* letter :
+       {"\xc3\xa4", "\xd2\x80", "\xe3\x81\x82", "\xef\xae\xaf", "\xf0\x9f\x98\x80"}) {
+    CHECK_FALSE(parse_toml(std::string("a ") + letter + "= 1"));
+    CHECK_FALSE(parse_toml(std::string("[a") + letter + "]"));
+    CHECK_FALSE(parse_toml(std::string("a = 1") + letter));
+    const std::string text = std::string("a = \"\"\"\\\n ") + letter + "\"\"\"";
+    CHECK(parse_toml(text).value().children[0].text == letter);
+  }
+}
+
+TEST_CASE("text that toml++ promises itself never to see is refused") {
+  for (const char* text : {"[=a =s", "[]", "[[]]", "[.a]", "[a.]", "=", ".", "a.=1", "a.b", "[a"})
+    CHECK_FALSE(parse_toml(text));
+}
+
 TEST_CASE("edit distance counts slips of the hand") {
   CHECK(edit_distance("", "") == 0);
   CHECK(edit_distance("abc", "") == 3);
