@@ -21,6 +21,8 @@ struct Held {
   dev_t device = 0;
   ino_t inode = 0;
   short type = F_UNLCK;
+  pid_t process = 0;  // a fork takes no lock along
+  [[nodiscard]] bool any() const { return type != F_UNLCK && process == ::getpid(); }
 };
 Held& held() {
   static Held held;
@@ -29,7 +31,7 @@ Held& held() {
 
 bool is_held(const Held& mine, const std::string& path) {
   struct stat info {};
-  return mine.type != F_UNLCK && ::stat(path.c_str(), &info) == 0 && info.st_dev == mine.device &&
+  return mine.any() && ::stat(path.c_str(), &info) == 0 && info.st_dev == mine.device &&
          info.st_ino == mine.inode;
 }
 
@@ -78,8 +80,7 @@ bool is_current(int fd, const std::string& path) {
 Result<std::optional<Ownership>> Ownership::acquire(const std::string& path, Kind kind,
                                                     Duration patience) {
   std::lock_guard lock(held().mutex);
-  if (held().type != F_UNLCK)
-    return fail(ErrorCode::failed, path + ": this process is an owner already");
+  if (held().any()) return fail(ErrorCode::failed, path + ": this process is an owner already");
   const short type = kind == Kind::exclusive ? F_WRLCK : F_RDLCK;
   for (int attempt = 0; attempt < 3; ++attempt) {
     Fd file = TRY(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
@@ -93,6 +94,7 @@ Result<std::optional<Ownership>> Ownership::acquire(const std::string& path, Kin
     held().device = info.st_dev;
     held().inode = info.st_ino;
     held().type = type;
+    held().process = ::getpid();
     return std::optional<Ownership>(Ownership(std::move(file), kind));
   }
   return fail(ErrorCode::failed, path + ": is replaced again and again");

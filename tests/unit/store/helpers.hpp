@@ -18,11 +18,14 @@
 namespace fabric::store::test {
 
 // A directory of its own that goes with it; `store()` is where the store is put.
+constexpr const char* k_memory = "/dev/shm";
+
 class TempDir {
  public:
-  TempDir() {
-    char name[] = "/tmp/fabric-store-XXXXXX";
-    path_ = ::mkdtemp(name);
+  // In memory where much is written and only logic is tested: a sync of a disk takes its time.
+  explicit TempDir(const char* parent = "/tmp") {
+    path_ = std::string(parent) + "/fabric-store-XXXXXX";
+    if (::mkdtemp(path_.data()) == nullptr) FAIL("no temporary directory in " << parent);
   }
   ~TempDir() { std::filesystem::remove_all(path_); }
   TempDir(const TempDir&) = delete;

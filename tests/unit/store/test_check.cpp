@@ -37,7 +37,7 @@ void fill(const TempDir& dir) {
 }
 
 std::vector<std::string> problems_after(const std::function<void(RawStore&)>& damage) {
-  TempDir dir;
+  TempDir dir(k_memory);
   fill(dir);
   {
     RawStore raw(dir.store());
@@ -93,7 +93,7 @@ TEST_CASE("rows that lead nowhere are named") {
 }
 
 TEST_CASE("a task that was damaged is never shown") {
-  TempDir dir;
+  TempDir dir(k_memory);
   fill(dir);
   {
     RawStore raw(dir.store());
@@ -121,7 +121,7 @@ TEST_CASE("garbage in every table is reported and crashes nothing") {
   std::mt19937_64 random(7);
   for (size_t table = 0; table < k_tables; ++table) {
     for (int round = 0; round < 40; ++round) {
-      TempDir dir;
+      TempDir dir(k_memory);
       fill(dir);
       {
         RawStore raw(dir.store());

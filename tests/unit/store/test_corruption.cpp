@@ -91,7 +91,7 @@ int check_all(const std::string& directory) {
 }  // namespace
 
 TEST_CASE("damage at random is told or does no harm") {
-  TempDir dir;
+  TempDir dir(k_memory);
   const Sound sound = make_sound(dir);
   std::mt19937_64 random(11);
   std::map<int, int> outcomes;

@@ -239,7 +239,7 @@ TEST_CASE("random changes: the store is its model") {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
-    TempDir dir;
+    TempDir dir(k_memory);
     Model model;
     for (int round = 0; round < 6; ++round) {
       Store store = create(dir);
