@@ -123,7 +123,11 @@ Error why_it_ended(const config::Workspace& workspace, off_t log_start) {
 
 Result<bool> start_supervisor(const config::Workspace& workspace,
                               const std::string& fabric_binary) {
-  if (TRY(store::Ownership::holder(workspace.owner_path()))) return false;
+  // A supervisor that was just killed holds its lock until the kernel has taken it apart.
+  while (TRY(store::Ownership::holder(workspace.owner_path()))) {
+    Client client = TRY(Client::open(workspace));
+    if (client.ping()) return false;
+  }
   ReadySocket ready = TRY(make_ready_socket());
   struct stat log {};
   off_t log_start = ::stat(workspace.supervisor_log().c_str(), &log) == 0 ? log.st_size : 0;

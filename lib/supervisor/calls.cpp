@@ -6,6 +6,7 @@ namespace fabric {
 
 void SupervisorCore::call(const control::Call& c, Responder responder) {
   if (c.method == "schedule") return schedule(c, responder);
+  if (c.method == "ping") return responder.result("{}");
   if (c.method == "usage") return usage(responder);
   if (c.method == "down") return go_down(responder);
   if (going_down_)

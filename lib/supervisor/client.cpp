@@ -116,6 +116,12 @@ Result<Client> Client::open(const config::Workspace& workspace) {
 
 bool Client::supervised() const { return state_->socket.valid(); }
 
+Status Client::ping() {
+  if (!supervised()) return needs_supervisor();
+  TRY(state_->call("ping", "{}"));
+  return {};
+}
+
 Result<SubmitReply> Client::schedule(const Submission& submission) {
   // An answer that was lost is asked for again: the request names the same tasks each time, so a
   // repetition finds them and changes nothing.

@@ -63,6 +63,8 @@ class Client {
   static Result<Client> open(const config::Workspace& workspace);
   [[nodiscard]] bool supervised() const;
 
+  // Whether the supervisor still answers: one that was just killed may accept its last connections.
+  Status ping();
   Result<SubmitReply> schedule(const Submission& submission);
   // Needs a supervisor (ErrorCode::not_found without one: see start_supervisor).
   Result<SpawnReply> spawn(const AgentDefinition& definition);

@@ -66,8 +66,7 @@ Result<std::vector<std::string>> need_strings(const Value& object, std::string_v
   for (const Value& entry : member->GetArray()) {
     if (!entry.IsString()) return malformed("'" + std::string(key) + "' must hold strings");
     values.emplace_back(json::text_of(entry));
-    if (has_nul(values.back()))
-      return malformed("'" + std::string(key) + "' holds a NUL");
+    if (has_nul(values.back())) return malformed("'" + std::string(key) + "' holds a NUL");
   }
   return values;
 }

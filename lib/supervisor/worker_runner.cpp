@@ -195,7 +195,8 @@ void WorkerRunner::acknowledge(AttemptId worker, uint64_t sequence) {
     last = at->first.second;
     at = lines_.erase(at);
   }
-  if (last != 0) [[maybe_unused]] Status sent = connection_->acknowledge_line(worker, last);
+  if (last != 0) [[maybe_unused]]
+    Status sent = connection_->acknowledge_line(worker, last);
 }
 
 void WorkerRunner::on_line(const WorkerLine& line) {

@@ -78,7 +78,7 @@ total=$(wc -l < "$scratch/ledger")
 echo "$kills kills done, $total tasks acknowledged; waiting for the rest"
 xargs -n 500 "$fabric" -C "$ws" wait --timeout 120s < "$scratch/ledger" >/dev/null 2>&1 || true
 
-"$fabric" -C "$ws" tasks --limit 0 --json=id,state,exit_code,reason,attempt,payload,result_bytes > "$scratch/tasks.json"
+"$fabric" -C "$ws" tasks --limit all --json=id,state,exit_code,reason,attempt,payload,result_bytes > "$scratch/tasks.json"
 "$fabric" -C "$ws" store check >/dev/null || fail "store check"
 python3 - "$scratch" <<'P' || fail "see above"
 import collections, json, pathlib, sys
