@@ -64,7 +64,7 @@ submit_batch() {  # 60 more tasks; acknowledged ids go to the ledger outside the
 
 : > "$scratch/ledger"
 for round in $(seq 1 "$kills"); do
-  pending=$("$fabric" -C "$ws" tasks --state pending --limit 20 --json=id | grep -o '"id"' | wc -l)
+  pending=$("$fabric" -C "$ws" tasks --state pending --limit 20 --json=id | grep -c '"id"' || true)
   if [ "$pending" -lt 20 ]; then submit_batch; fi
   pid=$(supervisor_pid)
   # The kill itself is the randomness under test: between 0 and 200 ms after the last restart.
