@@ -13,11 +13,11 @@ namespace fabric::init {
 
 struct Leaf {
   int directory = -1;  // unified, for CLONE_INTO_CGROUP
-  int kill = -1;
+  int freeze = -1;
   int events = -1;
   int cpu = -1;
   int tasks = -1;      // v1 memory: the child writes 0 itself, which spares an RCU grace period
-  int processes = -1;  // to list members where there is no cgroup.kill
+  int processes = -1;  // the list of members
   int oom = -1;
   int peak = -1;
   uint64_t cpu_before_us = 0;

@@ -27,6 +27,11 @@ namespace {
 
 constexpr Duration k_start_patience = Duration::seconds(30);
 
+// What a supervisor in the background prints itself; its log is a file of its own, which rotates.
+std::string errors_path(const config::Workspace& workspace) {
+  return workspace.state_dir() + "/logs/supervisor.err";
+}
+
 // A datagram socket with an abstract name that the kernel chose (unix(7), autobind).
 struct ReadySocket {
   Fd socket;
@@ -70,7 +75,7 @@ bool is_ready(const Fd& socket, pid_t child) {
 
 Result<pid_t> spawn_supervisor(const config::Workspace& workspace, const std::string& binary,
                                const std::string& ready_name) {
-  std::string log = workspace.supervisor_log();
+  const std::string log = errors_path(workspace);
   ::mkdir((workspace.state_dir() + "/logs").c_str(), 0700);
   std::vector<std::string> arguments{binary, "up", "-C", workspace.root};
   std::vector<char*> argv;
@@ -107,7 +112,7 @@ Result<pid_t> spawn_supervisor(const config::Workspace& workspace, const std::st
 // What it printed last, without the program's prefix.
 Error why_it_ended(const config::Workspace& workspace, off_t log_start) {
   Error error{ErrorCode::failed, "the supervisor did not start", "try: fabric up"};
-  Result<Fd> log = open_file(workspace.supervisor_log(), O_RDONLY);
+  Result<Fd> log = open_file(errors_path(workspace), O_RDONLY);
   if (!log || ::lseek(log->get(), log_start, SEEK_SET) < 0) return error;
   Result<std::string> text = read_all(log->get());
   if (!text) return error;
@@ -130,7 +135,7 @@ Result<bool> start_supervisor(const config::Workspace& workspace,
   }
   ReadySocket ready = TRY(make_ready_socket());
   struct stat log {};
-  off_t log_start = ::stat(workspace.supervisor_log().c_str(), &log) == 0 ? log.st_size : 0;
+  off_t log_start = ::stat(errors_path(workspace).c_str(), &log) == 0 ? log.st_size : 0;
   pid_t child = TRY(spawn_supervisor(workspace, fabric_binary, ready.name));
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   const MonoTime deadline = system_clock().monotonic() + k_start_patience;

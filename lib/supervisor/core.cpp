@@ -35,6 +35,11 @@ Status SupervisorCore::open() {
     std::string path = workspace_.state_dir() + directory;
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, path);
   }
+  // In a terminal a person watches; everywhere else the log is a file of JSON lines.
+  if (::isatty(STDERR_FILENO) == 1)
+    log::to_stderr();
+  else
+    TRY_STATUS(log::to_file(workspace_.supervisor_log()));
   using store::Ownership;
   // A direct command holds the lock for one transaction at most.
   ownership_ = TRY(Ownership::acquire(workspace_.owner_path(), Ownership::Kind::exclusive,
