@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of a running attempt: signals, its deadline, its end.
 #include <stdio.h>
-#include <time.h>
+#include <sys/epoll.h>
 
 #include "init.hpp"
 #include "sys.hpp"
@@ -54,17 +54,29 @@ int32_t reason_of(const Slot& slot, bool memory) {
   return wire::k_exited;
 }
 
+// Others of the attempt are still dying, or (since Linux 6.18 a task leaves its group only after it
+// was switched away from for the last time, which may be after it was reaped) the main process is.
+// The group tells when it is empty, but at most every 10 ms; so we also look again ourselves, soon
+// and then ever later.
+void await_empty(Init& init, Slot& slot, uint32_t number) {
+  if (slot.looks == 0 && slot.leaf.events >= 0)
+    watch(init, slot.leaf.events, Source::leaf, number, EPOLLPRI);
+  // What was forked while a list was being killed is met here.
+  if (slot.looks > 0) kill_leaf(slot.leaf);
+  const int64_t pause = int64_t{100000} << (slot.looks < 10 ? slot.looks : 10);
+  ++slot.looks;
+  slot.settle_at = monotonic_ns() + pause;
+}
+
 }  // namespace
 
 void settle(Init& init, Slot& slot) {
   if (!slot.busy || slot.pid != 0) return;
-  if (populated(slot.leaf)) {
-    // Processes that are still dying announce themselves by SIGCHLD; one that was forked while a v1
-    // list was being killed is met here.
-    kill_leaf(slot.leaf);
-    return;
-  }
   uint32_t number = static_cast<uint32_t>(&slot - init.slots);
+  if (populated(slot.leaf)) return await_empty(init, slot, number);
+  if (slot.looks > 0) epoll_ctl(init.epoll, EPOLL_CTL_DEL, slot.leaf.events, nullptr);
+  slot.looks = 0;
+  slot.settle_at = k_never;
   // Back-pressure holds for the last bytes too, except for who was killed.
   if (!drain_output(init, number) && !slot.stopped && !slot.timed_out) return;
 

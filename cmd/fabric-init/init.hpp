@@ -48,6 +48,8 @@ struct Slot {
   int64_t grace = 0;
   int64_t deadline = k_never;
   int64_t kill_at = k_never;
+  int64_t settle_at = k_never;  // to look once more whether the leaf is empty
+  int looks = 0;
   bool timed_out = false;
   bool stopped = false;
   int status_code = 0;  // CLD_EXITED, ...
@@ -86,7 +88,7 @@ struct Init {
 
 // What an epoll event is about; the slot number is in the lower half of its data.
 enum class Source : uint32_t { signals, timer, listener, connection, input_pipe, input_file,
-                               output_pipe, output_file, error_pipe, error_file };
+                               output_pipe, output_file, error_pipe, error_file, leaf };
 void watch(Init& init, int fd, Source source, uint32_t slot, uint32_t events);
 int64_t monotonic_ns();
 

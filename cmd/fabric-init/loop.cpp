@@ -66,6 +66,7 @@ void fire_timers(Init& init) {
       slot.timed_out = slot.pid != 0 && !slot.stopped;
       stop_attempt(slot, slot.grace);
     }
+    if (slot.settle_at <= now) settle(init, slot);
     if (slot.kill_at <= now) {
       slot.kill_at = k_never;
       kill_attempt(slot);
@@ -80,6 +81,7 @@ void arm_timer(Init& init) {
     if (!slot.busy) continue;
     if (slot.deadline < next) next = slot.deadline;
     if (slot.kill_at < next) next = slot.kill_at;
+    if (slot.settle_at < next) next = slot.settle_at;
   }
   if (next == init.armed) return;
   init.armed = next;
@@ -111,6 +113,7 @@ void dispatch(Init& init, const epoll_event& event) {
     case Source::output_file: pump_output(init, slot, 0); break;
     case Source::error_pipe:
     case Source::error_file: pump_output(init, slot, 1); break;
+    case Source::leaf: break;
   }
   settle(init, init.slots[slot]);
 }

@@ -47,18 +47,18 @@ bool drop_oldest_half(Output& output) {
 }
 
 void write_file(Output& output, const char* bytes, size_t size) {
-  if (output.rotate && output.in_file + size > output.limit) drop_oldest_half(output);
-  uint64_t room = output.in_file < output.limit ? output.limit - output.in_file : 0;
-  size_t kept = size < room ? size : static_cast<size_t>(room);
   size_t done = 0;
-  while (output.file >= 0 && done < kept) {
-    ssize_t n = write(output.file, bytes + done, kept - done);
+  while (output.file >= 0 && done < size) {
+    if (output.in_file >= output.limit && !(output.rotate && drop_oldest_half(output))) break;
+    const uint64_t room = output.limit - output.in_file;
+    const size_t part = size - done < room ? size - done : static_cast<size_t>(room);
+    ssize_t n = write(output.file, bytes + done, part);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;  // a full disk or a vanished reader: counted as dropped
     done += static_cast<size_t>(n);
+    output.in_file += static_cast<uint64_t>(n);
+    output.written += static_cast<uint64_t>(n);
   }
-  output.in_file += done;
-  output.written += done;
   output.dropped += size - done;
 }
 

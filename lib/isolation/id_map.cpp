@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +28,12 @@ namespace {
 constexpr unsigned k_recursive = 0x8000;  // AT_RECURSIVE
 constexpr size_t k_most_kept = 256;
 
-int wait_to_be_killed(void*) {
+// Holds the namespace for the moment that its maker needs. Must not outlive it: it has our memory
+// and, were they not closed, our descriptors.
+int wait_to_be_killed(void* parent) {
+  ::syscall(SYS_close_range, 0, ~0U, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::syscall(SYS_getppid) != *static_cast<const pid_t*>(parent)) return 1;
   for (;;) ::syscall(SYS_pause);
 }
 
@@ -44,7 +50,8 @@ Result<Fd> make_map(IdPair owner, IdPair agent) {
   arguments.exit_signal = SIGCHLD;
   arguments.stack = reinterpret_cast<uint64_t>(stack.data());
   arguments.stack_size = stack.size();
-  const long child = clone_process(arguments, wait_to_be_killed, nullptr);
+  pid_t self = ::getpid();
+  const long child = clone_process(arguments, wait_to_be_killed, &self);
   if (child < 0) return fail_errno(static_cast<int>(-child), "making a user namespace");
   const auto pid = static_cast<pid_t>(child);
   Status mapped = write_map(pid, "uid_map", owner.uid, agent.uid);

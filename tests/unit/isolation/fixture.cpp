@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "isolation/cgroup_host.hpp"
+
 namespace fabric::test {
 
 namespace {
@@ -25,14 +27,15 @@ std::string contents(const Fd& file) {
   return read_all(file.get()).value();
 }
 
+std::string root_name() { return "fabric-test-" + std::to_string(::getpid()); }
+
 }  // namespace
 
 Fixture::Fixture() {
   char name[] = "/tmp/fabric-isolation-XXXXXX";
   directory_ = ::mkdtemp(name);
   ::mkdir(work("").c_str(), 0700);
-  auto manager = IsolationManager::open(FABRIC_INIT_BINARY,
-                                        "fabric-test-" + std::to_string(::getpid()));
+  auto manager = IsolationManager::open(FABRIC_INIT_BINARY, root_name());
   if (!manager) throw std::runtime_error(manager.error().message);
   manager_.emplace(std::move(*manager));
 }
@@ -40,6 +43,8 @@ Fixture::Fixture() {
 Fixture::~Fixture() {
   for (const SandboxIdentity& identity : made_) (void)manager_->destroy_sandbox(identity);
   (void)manager_->remove_unknown({});
+  if (auto host = open_cgroup_host(root_name()))
+    for (const CgroupBase* base : host->all()) ::rmdir(base->path.c_str());
   std::error_code error;
   std::filesystem::remove_all(directory_, error);
 }
@@ -79,7 +84,9 @@ std::optional<InitEvent> next_event(Sandbox& sandbox, int milliseconds) {
     if (*event) return std::move(*event);
     const int64_t left = (deadline - system_clock().monotonic()).to_millis();
     if (left <= 0) return std::nullopt;
-    pollfd ask{sandbox.connection.fd(), POLLIN, 0};
+    (void)sandbox.connection.flush();
+    const bool writing = sandbox.connection.wants_write();
+    pollfd ask{sandbox.connection.fd(), static_cast<short>(POLLIN | (writing ? POLLOUT : 0)), 0};
     ::poll(&ask, 1, static_cast<int>(left));
   }
 }
