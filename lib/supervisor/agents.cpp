@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "isolation/exit_journal.hpp"
 #include "lifecycle/lifecycle_manager.hpp"
 #include "supervisor/core.hpp"
 #include "telemetry/log.hpp"
@@ -41,6 +42,10 @@ std::string SupervisorCore::socket_path(const Agent& agent) const {
   return workspace_.run_dir() + "/agents/" + agent.cgroup + ".sock";
 }
 
+std::string SupervisorCore::journal_path(const Agent& agent) const {
+  return workspace_.run_dir() + "/agents/" + agent.cgroup + ".exits";
+}
+
 SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
   const AgentDefinition& d = agent.definition;
   SandboxSpec spec;
@@ -53,7 +58,7 @@ SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
   spec.slots = d.kind == AgentKind::worker ? 1 : d.max_concurrent_tasks;
   spec.work_dir = workspace_.work_dir(d.id);
   spec.control_socket = socket_path(agent);
-  spec.exit_journal = workspace_.run_dir() + "/agents/" + agent.cgroup + ".exits";
+  spec.exit_journal = journal_path(agent);
   spec.orphan_grace = settings_.orphan_grace;
   // A command whose first word comes from the payload can only be looked up when it runs.
   if (d.command[0].find("{payload.") == std::string::npos) spec.probe_command = d.command[0];
@@ -241,16 +246,24 @@ void SupervisorCore::host_ended(const std::string& id) {
       },
       {});
   // Only when its cgroup is seen empty may its tasks run anywhere else.
-  launcher_->post([this, id, identity = entry->host->identity()](IsolationManager& manager) {
+  launcher_->post([this, id, identity = entry->host->identity(),
+                   journal = journal_path(entry->agent)](IsolationManager& manager) {
     Status destroyed = manager.destroy_sandbox(identity);
     if (!destroyed)
       log::error("sandbox not destroyed", {{"agent", id}, {"error", destroyed.error().message}});
-    return std::function<void()>([this, id] { sandbox_destroyed(id); });
+    // What init recorded and could not say any more.
+    std::vector<AttemptExit> exits =
+        read_exit_journal(journal).value_or(std::vector<AttemptExit>{});
+    ::unlink(journal.c_str());
+    return std::function<void()>([this, id, exits] { sandbox_destroyed(id, exits); });
   });
 }
 
-void SupervisorCore::sandbox_destroyed(const std::string& id) {
+void SupervisorCore::sandbox_destroyed(const std::string& id,
+                                       const std::vector<AttemptExit>& journal) {
   Entry& entry = agents_.at(id);
+  if (entry.agent.definition.kind == AgentKind::exec)
+    for (const AttemptExit& exit : journal) entry.host->runner().on_exit(exit);
   auto why = going_down_ ? AgentScheduler::Requeue::interrupted : AgentScheduler::Requeue::lost;
   entry.host->runner().abandon(
       why, going_down_ ? "interrupted when fabric went down" : "its sandbox died");

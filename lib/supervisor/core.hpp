@@ -63,6 +63,8 @@ class SupervisorCore {
   void adopt(const Agent& agent, std::vector<Task> running);
   void rebuild(const Agent& agent, std::vector<Task> running);
   void recovered_one();
+  bool finish_from_journal(const Agent& agent, const Task& task,
+                           const std::vector<AttemptExit>& journal);
 
   // agents.cpp
   void spawn(const AgentDefinition& definition, Responder responder);
@@ -72,7 +74,7 @@ class SupervisorCore {
   void make_ready(Entry& entry);
   void start_again(const std::string& id, bool after_a_loss);
   void host_ended(const std::string& id);
-  void sandbox_destroyed(const std::string& id);
+  void sandbox_destroyed(const std::string& id, const std::vector<AttemptExit>& journal);
   void restart_or_give_up(Entry& entry);
   void agent_broken(const std::string& id, const std::string& why);
   void terminate(const std::string& id, Responder responder);
@@ -80,6 +82,7 @@ class SupervisorCore {
   [[nodiscard]] SandboxSpec spec_of(const Agent& agent) const;
   [[nodiscard]] SandboxIdentity identity_of(const Agent& agent) const;
   [[nodiscard]] std::string socket_path(const Agent& agent) const;
+  [[nodiscard]] std::string journal_path(const Agent& agent) const;
   TaskRunner::Hooks hooks_for(const std::string& id);
   TaskRunner::Context runner_context();
   Entry* find(const std::string& id);

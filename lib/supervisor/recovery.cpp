@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "base/process.hpp"
+#include "isolation/exit_journal.hpp"
 #include "lifecycle/lifecycle_manager.hpp"
+#include "supervisor/attempt_outcome.hpp"
 #include "supervisor/core.hpp"
+#include "supervisor/task_files.hpp"
 #include "telemetry/log.hpp"
 
 namespace fabric {
@@ -93,18 +96,39 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
   });
 }
 
+// Its init is dead, but had recorded how the attempt ended.
+bool SupervisorCore::finish_from_journal(const Agent& agent, const Task& task,
+                                         const std::vector<AttemptExit>& journal) {
+  if (agent.definition.kind != AgentKind::exec) return false;  // answers of workers died with it
+  for (const AttemptExit& exit : journal) {
+    if (exit.attempt != task.attempt_id) continue;
+    Outcome outcome = outcome_of(exit, task, agent.definition);
+    if (Result<TaskFiles> files = open_task_files(workspace_, task)) {
+      outcome.result = read_head(files->output, outcome.result_bytes);
+      if (!outcome.result.whole) ::fdatasync(files->output.get());
+    }
+    finish(task, std::make_shared<const Outcome>(std::move(outcome)), [] {});
+    return true;
+  }
+  return false;
+}
+
 // Destroys what there may be of the old sandbox, then makes a new one.
 void SupervisorCore::rebuild(const Agent& agent, std::vector<Task> running) {
-  launcher_->post([this, agent, running = std::move(running),
-                   identity = identity_of(agent)](IsolationManager& manager) {
+  launcher_->post([this, agent, running = std::move(running), identity = identity_of(agent),
+                   path = journal_path(agent)](IsolationManager& manager) {
     Status destroyed = manager.destroy_sandbox(identity);
     if (!destroyed)
       log::error("sandbox not destroyed",
                  {{"agent", agent.definition.id}, {"error", destroyed.error().message}});
-    return std::function<void()>([this, agent, running] {
+    std::vector<AttemptExit> journal = read_exit_journal(path).value_or(std::vector<AttemptExit>{});
+    ::unlink(path.c_str());
+    return std::function<void()>([this, agent, running, journal] {
       const std::string id = agent.definition.id;
       for (const Task& task : running)
-        requeue(task, AgentScheduler::Requeue::lost, "its sandbox died with the supervisor", [] {});
+        if (!finish_from_journal(agent, task, journal))
+          requeue(task, AgentScheduler::Requeue::lost, "its sandbox died with the supervisor",
+                  [] {});
       agents_.at(id).launching = false;
       recovered_one();
       if (agents_.at(id).terminating) return remove_agent(id);
