@@ -46,7 +46,9 @@ Error unknown_command(const Words& words) {
     if (words.size() > 1) typed += " " + words[1];
     const std::string what = words.size() > 1 ? "unknown command '" + printable(typed) + "'"
                                               : "'" + printable(typed) + "' needs a second word";
-    return {ErrorCode::usage, what, "there are " + join(below, ", ")};
+    const std::string meant = words.size() > 1 ? nearest_name(typed, below) : "";
+    return {ErrorCode::usage, what,
+            meant.empty() ? "there are " + join(below, ", ") : "did you mean " + meant + "?"};
   }
   const std::string nearest = nearest_name(typed, known);
   return {ErrorCode::usage, "unknown command '" + printable(typed) + "'",

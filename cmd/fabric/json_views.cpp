@@ -41,6 +41,15 @@ void write_counts(Writer& w, const TaskCounts& counts) {
   w.end_object();
 }
 
+void write_usage(Writer& w, const Usage& usage) {
+  w.begin_object()
+      .field("requests", usage.requests)
+      .field("input_tokens", usage.input_tokens)
+      .field("output_tokens", usage.output_tokens)
+      .field("cost_microusd", usage.cost_microusd)
+      .end_object();
+}
+
 void write_limits(Writer& w, const Limits& limits) {
   w.begin_object().key("memory_bytes");
   write_limit(w, limits.memory_bytes);
@@ -84,6 +93,8 @@ constexpr auto k_task = std::to_array<JsonField<Task>>({
     {"cpu_seconds", "Processor time of its last attempt.", [](Writer& w, const Task& t) { w.number(t.cpu.to_seconds()); }},
     {"memory_peak_bytes", "Most memory its last attempt held at once; null when not measured.",
      [](Writer& w, const Task& t) { write_limit(w, t.memory_peak_bytes); }},
+    {"usage", "What its agent reported: requests, input_tokens, output_tokens and cost_microusd.",
+     [](Writer& w, const Task& t) { write_usage(w, t.usage); }},
 });
 
 constexpr auto k_agent = std::to_array<JsonField<AgentView>>({

@@ -49,8 +49,7 @@ constexpr std::pair<std::string_view, std::string_view> k_files[] = {
                  "writes here."},
 };
 
-// Text that mdoc takes literally. A word that it would read as a macro cannot start a line, since
-// text lines are ours; only backslashes and leading dots and quotes need care.
+// Text that roff takes literally, except at the start of a line.
 std::string literal(std::string_view text) {
   std::string out;
   for (char c : text) {
@@ -61,7 +60,6 @@ std::string literal(std::string_view text) {
     else
       out += c;
   }
-  if (out.starts_with('.') || out.starts_with('\'')) out.insert(0, "\\&");
   return out;
 }
 
@@ -72,16 +70,22 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-// One sentence a line, as mdoc wants it.
+// One sentence a line, as mdoc wants it, in lines of at most 79 columns.
 std::string sentences(std::string_view text) {
-  std::string out = literal(text);
-  for (size_t at = out.find(". "); at != std::string::npos; at = out.find(". ", at + 1))
-    out.replace(at, 2, ".\n");
-  // A sentence must not begin where a request would.
-  std::string safe;
-  for (std::string_view line : split(out, '\n'))
-    safe += (line.starts_with('.') || line.starts_with('\'') ? "\\&" : "") + std::string(line) + "\n";
-  return safe;
+  std::string out;
+  while (!text.empty()) {
+    size_t end = text.find(". ");
+    while (end != std::string_view::npos && !(text[end + 2] >= 'A' && text[end + 2] <= 'Z'))
+      end = text.find(". ", end + 1);
+    const std::string_view sentence = text.substr(0, end == std::string_view::npos ? end : end + 1);
+    const std::string lines = wrap(literal(sentence), 79, 0);
+    for (std::string_view line : split(lines, '\n'))
+      if (!line.empty())
+        out += (line[0] == '.' || line[0] == '\'' ? "\\&" : "") + std::string(line) + "\n";
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 2);
+  }
+  return out;
 }
 
 std::string paragraphs(std::string_view text) {
@@ -106,7 +110,7 @@ std::string header(const std::string& name, std::string_view summary) {
   std::string title = name;
   for (char& c : title) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return ".\\\" Made by 'fabric __man'; change the command table instead.\n.Dd " +
-         std::string(k_date) + "\n.Dt " + title + " 1\n.Os fabric\n.Sh NAME\n.Nm " + name +
+         std::string(k_date) + "\n.Dt " + title + " 1\n.Os\n.Sh NAME\n.Nm " + name +
          "\n.Nd " + literal(summary) + "\n";
 }
 

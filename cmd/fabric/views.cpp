@@ -50,7 +50,11 @@ Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageLis
   const auto found = std::find_if(usage.begin(), usage.end(), [&](const auto& entry) {
     return entry.first == agent.definition.id;
   });
-  if (found != usage.end()) view.usage = found->second;
+  if (found != usage.end()) {
+    view.usage = found->second;
+    // Heartbeats are not stored, so the supervisor's memory knows best.
+    agent.last_heartbeat_at = std::max(agent.last_heartbeat_at, found->second.heartbeat_at);
+  }
   view.agent = std::move(agent);
   return view;
 }

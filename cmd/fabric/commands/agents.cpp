@@ -19,8 +19,10 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(print(json_array(elements)));
     return 0;
   }
-  TRY_STATUS(print(agents_table(agents)));
-  if (agents.empty()) note("no agents yet; next: fabric spawn ID -- COMMAND...");
+  if (agents.empty())
+    note("no agents yet; next: fabric spawn ID -- COMMAND...");
+  else
+    TRY_STATUS(print(agents_table(agents)));
   return 0;
 }
 

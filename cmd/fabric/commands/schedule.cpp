@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fabric/commands.hpp"
+#include "fabric/options.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
 #include "fabric/submission.hpp"
@@ -9,6 +10,7 @@
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 #include "fabric/waiting.hpp"
+#include "supervisor/operations.hpp"
 
 namespace fabric::cmd {
 namespace {
@@ -102,10 +104,32 @@ Result<Total> submit_one(const config::Workspace& workspace, const Submission& s
   return total;
 }
 
+// Everything that can be known without queueing: the lines are well-formed and their agents exist.
+Result<int> check_only(const config::Workspace& workspace, const Arguments& arguments,
+                       const Options& options) {
+  const store::Store store = TRY(open_store(workspace));
+  const store::ReadTxn txn = TRY(store.read());
+  size_t tasks = 0;
+  const auto check = [&](const Submission& slice) -> Status {
+    for (const Task& task : TRY(operations::parse(slice))) {
+      TRY(require_agent(txn, task.agent));
+      ++tasks;
+    }
+    return {};
+  };
+  if (options.batch)
+    TRY_STATUS(for_each_slice(*options.batch, check));
+  else
+    TRY_STATUS(check(TRY(submission_from(arguments, options.agent))));
+  TRY_STATUS(print("would schedule " + count_of(tasks, "task") + "\n"));
+  return 0;
+}
+
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
+  if (arguments.has(k_dry_run.name)) return check_only(workspace, arguments, options);
   Total total;
   if (options.batch) {
     total = TRY(submit_batch(workspace, *options.batch, choice));
@@ -129,16 +153,17 @@ Result<int> run(const Arguments& arguments) {
 constexpr Positional k_positionals[] = {
     {"AGENT", "The agent that is to run it.", Complete::agent, {}, false}};
 constexpr auto k_options = [] {
-  std::array<Option, std::size(k_task_options) + 2> options{};
+  std::array<Option, std::size(k_task_options) + 3> options{};
   std::copy(std::begin(k_task_options), std::end(k_task_options), options.begin());
-  options[options.size() - 2] = {
+  options[options.size() - 3] = {
       "--batch", "", "FILE|-",
       "Schedule many: one JSON object a line, with agent, payload and optionally id, type, priority, "
       "depends_on, timeout_seconds, metadata.",
       Takes::value, Complete::file};
-  options[options.size() - 1] = {"--wait", "", "",
+  options[options.size() - 2] = {"--wait", "", "",
                                  "Return when all have ended, with the exit code of fabric-wait(1).",
                                  Takes::nothing};
+  options[options.size() - 1] = k_dry_run;
   return options;
 }();
 constexpr Example k_examples[] = {

@@ -66,7 +66,7 @@ Result<Options> read_options(const Arguments& arguments) {
 Status check_absent(const config::Workspace& workspace, const std::string& id) {
   const store::Store store = TRY(open_store(workspace));
   if (TRY(TRY(store.read()).find_agent(id)))
-    return fail(ErrorCode::usage, "spawning " + id + ": an agent with this id already exists",
+    return fail(ErrorCode::failed, "spawning " + id + ": an agent with this id already exists",
                 "'fabric terminate " + id + "' removes it");
   return {};
 }

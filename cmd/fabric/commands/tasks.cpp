@@ -43,7 +43,10 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(print(json_array(elements)));
     return 0;
   }
-  TRY_STATUS(print(tasks_table(tasks, system_clock().now())));
+  if (tasks.empty())
+    note("no such tasks");
+  else
+    TRY_STATUS(print(tasks_table(tasks, system_clock().now())));
   if (filter.limit != 0 && tasks.size() == filter.limit)
     note("the newest " + std::to_string(filter.limit) + " are shown; --limit all shows every one");
   return 0;
