@@ -123,6 +123,7 @@ Status EventLoop::run() {
     }
     run_timers();
   }
+  stopping_ = false;  // it may run again
   return {};
 }
 

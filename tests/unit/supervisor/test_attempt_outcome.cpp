@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the end of a process means for its task.
+#include "supervisor/attempt_outcome.hpp"
+#include "supervisor/task_runner.hpp"
+#include "tests/unit/scheduler/helpers.hpp"
+
+using namespace fabric;
+using namespace fabric::test;
+
+namespace {
+
+AttemptExit ended(EndReason reason, int exit_code, int signal = 0) {
+  AttemptExit exit;
+  exit.reason = reason;
+  exit.exit_code = exit_code;
+  exit.signal = signal;
+  return exit;
+}
+
+Outcome outcome_of(const AttemptExit& exit) {
+  AgentDefinition definition;
+  definition.timeout = Duration::seconds(90);
+  return fabric::outcome_of(exit, Task{}, definition);
+}
+
+}  // namespace
+
+TEST_CASE("exit code 0 completes") {
+  Outcome o = outcome_of(ended(EndReason::exited, 0));
+  CHECK(o.state == TaskState::completed);
+  CHECK(o.reason == Reason::none);
+  CHECK(o.exit_code == 0);
+  CHECK_FALSE(o.signal);
+  CHECK(o.detail.empty());
+}
+
+TEST_CASE("another exit code fails") {
+  Outcome o = outcome_of(ended(EndReason::exited, 3));
+  CHECK(o.state == TaskState::failed);
+  CHECK(o.reason == Reason::exit);
+  CHECK(o.exit_code == 3);
+  CHECK(o.detail == "exit code 3");
+}
+
+TEST_CASE("a signal fails") {
+  Outcome o = outcome_of(ended(EndReason::exited, 0, 11));
+  CHECK(o.state == TaskState::failed);
+  CHECK(o.reason == Reason::signal);
+  CHECK(o.signal == 11);
+  CHECK_FALSE(o.exit_code);
+  CHECK(o.detail == "killed by SIGSEGV");
+  CHECK(outcome_of(ended(EndReason::exited, 0, 40)).detail == "killed by signal 40");
+}
+
+TEST_CASE("a deadline that passed is a time out however the process ended") {
+  for (AttemptExit exit : {ended(EndReason::timed_out, 0), ended(EndReason::timed_out, 0, 9)}) {
+    Outcome o = outcome_of(exit);
+    CHECK(o.state == TaskState::timed_out);
+    CHECK(o.reason == Reason::timeout);
+    CHECK(o.detail == "ran longer than 1m30s");
+  }
+  Task task;
+  task.timeout = Duration::millis(1500);
+  CHECK(fabric::outcome_of(ended(EndReason::timed_out, 0), task, {}).detail ==
+        "ran longer than 1s500ms");
+}
+
+TEST_CASE("over the memory limit") {
+  AttemptExit exit = ended(EndReason::memory, 0, 9);
+  exit.memory_peak_bytes = uint64_t{512} << 20;
+  Outcome o = outcome_of(exit);
+  CHECK(o.state == TaskState::failed);
+  CHECK(o.reason == Reason::memory);
+  CHECK(o.detail == "killed by the memory limit of 512.0 MiB (peak 512.0 MiB)");
+}
+
+TEST_CASE("a command that could not be executed") {
+  AttemptExit exit = ended(EndReason::not_started, 127);
+  CHECK(outcome_of(exit).detail == "the command could not be executed");
+  exit.message = "codex: command not found";
+  Outcome o = outcome_of(exit);
+  CHECK(o.state == TaskState::failed);
+  CHECK(o.reason == Reason::not_started);
+  CHECK(o.exit_code == 127);
+  CHECK(o.detail == "codex: command not found");
+}
+
+TEST_CASE("a stopped process ends as it ended") {
+  CHECK(outcome_of(ended(EndReason::stopped, 0)).state == TaskState::completed);
+  CHECK(outcome_of(ended(EndReason::stopped, 0, 15)).detail == "killed by SIGTERM");
+}
+
+TEST_CASE("what was measured is passed on") {
+  AttemptExit exit = ended(EndReason::exited, 0);
+  exit.stdout_bytes = 10;
+  exit.stderr_bytes = 20;
+  exit.stdout_dropped = 3;
+  exit.stderr_dropped = 4;
+  exit.cpu = Duration::millis(5);
+  exit.memory_peak_bytes = 6;
+  Outcome o = outcome_of(exit);
+  CHECK(o.result_bytes == 10);
+  CHECK(o.stderr_bytes == 20);
+  CHECK(o.dropped_bytes == 7);
+  CHECK(o.cpu == Duration::millis(5));
+  CHECK(o.memory_peak_bytes == 6);
+}
+
+TEST_CASE("an attempt that fabric could not start") {
+  Outcome o = not_started("no free slot");
+  CHECK(o.state == TaskState::failed);
+  CHECK(o.reason == Reason::not_started);
+  CHECK(o.detail == "no free slot");
+}

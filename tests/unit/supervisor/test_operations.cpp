@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that a command and the supervisor share.
+#include "supervisor/operations.hpp"
+#include "tests/unit/scheduler/helpers.hpp"
+
+using namespace fabric;
+using namespace fabric::test;
+
+namespace {
+Submission submission(std::string lines) {
+  return {"01890a5d-ac96-774b-bcce-b302099a8057", std::move(lines), 1, "ann", "corr", ""};
+}
+}  // namespace
+
+TEST_CASE("a submission gets a trace of its own when it brings none") {
+  Submission s = submission("{\"agent\":\"a1\"}\n{\"agent\":\"a1\"}");
+  std::vector<Task> tasks = ok(operations::parse(s));
+  CHECK(tasks[0].traceparent.size() == 55);
+  CHECK_THAT(tasks[0].traceparent, Catch::StartsWith("00-") && Catch::EndsWith("-01"));
+  CHECK(tasks[0].traceparent == tasks[1].traceparent);
+  CHECK(ok(operations::parse(s))[0].traceparent != tasks[0].traceparent);
+  s.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  CHECK(ok(operations::parse(s))[0].traceparent == s.traceparent);
+}
+
+TEST_CASE("the same request again makes the same tasks") {
+  Queue q;
+  Submission s = submission("{\"agent\":\"a1\"}\n\n{\"agent\":\"a1\",\"id\":\"mine\"}");
+  auto submit = [&] {
+    std::vector<std::string> touched;
+    store::WriteTxn txn = ok(q.store().write());
+    SubmitReply reply = ok(operations::submit(txn, ok(operations::parse(s)), q.now, &touched));
+    ok(txn.commit());
+    CHECK(touched.empty() == reply.items[0].existed);
+    return reply;
+  };
+  SubmitReply first = submit(), again = submit();
+  REQUIRE(first.items.size() == 2);
+  CHECK_FALSE(first.items[0].existed);
+  CHECK(first.items[0].agent == "a1");
+  CHECK(first.items[1].id == "mine");
+  CHECK(again.items[0].id == first.items[0].id);
+  CHECK(again.items[0].existed);
+  CHECK(again.items[1].existed);
+  CHECK(q.counts().total() == 2);
+}
+
+TEST_CASE("a cancellation says what it was and what went with it") {
+  Queue q;
+  ok(q.schedule(std::vector<Task>{task_for("a1", "t1"), task_for("a1", "t2", {"t1"})}));
+  store::WriteTxn txn = ok(q.store().write());
+  operations::CancelDone done = ok(operations::cancel(txn, "t1", q.now));
+  CHECK(done.reply.was == TaskState::pending);
+  CHECK(done.reply.also_cancelled == std::vector<std::string>{"t2"});
+  CHECK(done.task.state == TaskState::cancelled);
+  CHECK_FALSE(operations::cancel(txn, "t1", q.now));
+}
