@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/fd.hpp"
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
 
@@ -35,8 +36,7 @@ class Fixture {
     std::ofstream(at(name), std::ios::binary) << text;
   }
   [[nodiscard]] std::string read(const std::string& name) const {
-    std::ifstream in(at(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    return read_file(at(name)).value_or("");
   }
   [[nodiscard]] bool exists(const std::string& name) const {
     return std::filesystem::symlink_status(at(name)).type() !=

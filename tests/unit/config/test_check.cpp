@@ -61,8 +61,7 @@ TEST_CASE("the fabric.toml of init says the defaults: uncommented it changes not
 
 TEST_CASE("the manual has the table of settings") {
   const std::string path = std::string(FABRIC_TEST_DATA) + "/../docs/configuration.md";
-  std::ifstream in(path);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = read_file(path).value();
   INFO("replace the table of docs/configuration.md by:\n" << settings_markdown());
   CHECK(text.find(settings_markdown()) != std::string::npos);
 }
