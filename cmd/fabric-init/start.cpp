@@ -215,7 +215,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
 
   slot.busy = true;
   slot.attempt = message.attempt;
-  slot.announce = true;
+  slot.announce = (head.flags & wire::k_announce) != 0;
   slot.stop_signal = head.stop_signal > 0 && head.stop_signal < 65 ? head.stop_signal : SIGTERM;
   slot.grace = head.grace_ns;
   slot.deadline = head.deadline_ns > 0 ? head.deadline_ns : k_never;
@@ -253,7 +253,7 @@ void start_attempt(Init& init, StartMessage& message) {
   const wire::StartHead& head = message.head;
   for (uint32_t i = 0; i < init.slot_count(); ++i)
     if (init.slots[i].busy && init.slots[i].attempt == message.attempt) {
-      init.slots[i].announce = true;  // asked again after a reconnection
+      init.slots[i].announce = (head.flags & wire::k_announce) != 0;  // asked again after a reconnection
       return;
     }
   if (PendingExit* known = find_exit(init, message.attempt)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/waiting.hpp"
 
+#include <algorithm>
+
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
 #include "fabric/terminal.hpp"
@@ -10,7 +12,7 @@
 namespace fabric::cmd {
 namespace {
 
-// Moves ended tasks from `open` on; reads only those that had not ended at the last look.
+// Knows how many of the tasks, in the order given, have ended.
 class Watchlist {
  public:
   Watchlist(const store::ReadTxn& txn, const std::vector<std::string>& ids, Status& status)
@@ -24,15 +26,19 @@ class Watchlist {
       tasks_[i] = *std::move(task);
       if (!is_terminal(tasks_[i].state)) open_.push_back(i);
     }
+    std::reverse(open_.begin(), open_.end());
   }
   bool look(const store::ReadTxn& txn, Status& status) {
-    std::erase_if(open_, [&](size_t i) {
+    // In order, and only as far as they have ended: a look must not cost more the more there are.
+    while (!open_.empty()) {
+      const size_t i = open_.back();
       auto task = txn.find_task(tasks_[i].sequence);
       if (!task) status = fail(task.error());
-      if (!task || !*task) return false;
+      if (!task || !*task) break;
       tasks_[i] = **std::move(task);
-      return is_terminal(tasks_[i].state);
-    });
+      if (!is_terminal(tasks_[i].state)) break;
+      open_.pop_back();
+    }
     return open_.empty() || !status;
   }
   [[nodiscard]] size_t open() const { return open_.size(); }

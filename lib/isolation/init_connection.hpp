@@ -31,6 +31,7 @@ struct StartRequest {
   Duration grace = Duration::seconds(5);
   int stop_signal = 15;
   uint64_t output_limit = uint64_t{64} << 20;  // bytes a stream; what is beyond is counted and dropped
+  bool announce = true;  // say AttemptStarted (a wake-up and a descriptor for each attempt)
   bool worker = false;  // stdin and stdout carry JSON-RPC lines (see Line) instead of files
 };
 

@@ -68,7 +68,13 @@ struct StateEntry {
 static_assert(sizeof(StateEntry) == 16);
 
 // Body of START; then argc + envc strings, each with its NUL.
-enum StartFlags : uint32_t { k_worker = 1, k_has_input = 2, k_has_output = 4, k_has_error = 8 };
+enum StartFlags : uint32_t {
+  k_worker = 1,
+  k_has_input = 2,
+  k_has_output = 4,
+  k_has_error = 8,
+  k_announce = 16,  // say STARTED
+};
 struct StartHead {
   uint32_t slot;
   uint32_t flags;

@@ -124,6 +124,7 @@ StartRequest ExecRunner::request_for(const Running& run, std::vector<std::string
   StartRequest request;
   request.attempt = task.attempt_id;
   request.slot = run.slot;
+  request.announce = false;
   request.argv = std::move(argv);
   request.env = environment_;
   request.env.push_back("FABRIC_TASK_ID=" + task.id);

@@ -109,7 +109,7 @@ std::string cancel_notification(const Task& task) {
 std::string shutdown_notification() { return R"({"jsonrpc":"2.0","method":"shutdown"})"; }
 
 Result<Message> decode(std::string_view line) {
-  json::Document document = TRY(json::parse(line));
+  const json::Document document = TRY(json::parse(line));
   if (!document.IsObject()) return bad("not an object");
   const Value* method = json::find(document, "method");
   const Value* id = json::find(document, "id");

@@ -107,6 +107,7 @@ void WorkerRunner::start_worker() {
     request.grace = agent_.definition.grace;
     request.output_limit = agent_.definition.max_output_bytes;
     request.worker = true;
+    request.announce = false;
     Status sent = connection_->start(request, Fd(), Fd(), files->error);
     if (!sent)
       log::warn("worker not started",
