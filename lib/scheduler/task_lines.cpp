@@ -96,7 +96,7 @@ tl::unexpected<Error> unknown_field(std::string_view name) {
 }
 
 Result<Task> parse_line(std::string_view line) {
-  json::Document document = TRY(json::parse(line));
+  const json::Document document = TRY(json::parse(line));
   if (!document.IsObject()) return bad("not a JSON object");
   Task task;
   std::array<bool, k_fields.size()> seen{};

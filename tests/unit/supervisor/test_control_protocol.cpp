@@ -36,7 +36,7 @@ AgentDefinition full_definition() {
 
 // The encoded definition with one member replaced.
 std::string with(const std::string& member, const std::string& value) {
-  json::Document document = parsed(control::encode(full_definition()));
+  const json::Document document = parsed(control::encode(full_definition()));
   json::Writer w;
   w.begin_object();
   for (const auto& m : document.GetObject()) {
