@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 setup() {
   [ -x "$FABRIC" ] || { echo "no fabric at $FABRIC: ./dev build" >&2; return 1; }
   fabric() { "$FABRIC" "$@"; }
+  export LC_ALL=C.UTF-8
   export XDG_STATE_HOME="$BATS_TEST_TMPDIR/state"
   unset FABRIC_WORKSPACE FABRIC_CORRELATION_ID TRACEPARENT NO_COLOR COLUMNS
   WORKSPACE="$BATS_TEST_TMPDIR/w"

@@ -1,0 +1,31 @@
+# docs/json.md describes every field of every answer: the two are compared.
+load helper
+
+fields_of_manual() {
+  fabric __man "$@" | sed -n '/^\.Sh JSON/,/^\.Sh SEE/s/^\.It Va "\(.*\)"$/\1/p' | sort
+}
+
+fields_of_docs() {
+  sed -n "/^## fabric $1\$/,/^## /s/^| \`\([a-z_]*\)\` .*/\1/p" "$BATS_TEST_DIRNAME/../../docs/json.md" | sort
+}
+
+@test "docs/json.md has every field of every command, and no other" {
+  while read -r name; do
+    # shellcheck disable=SC2086
+    expect_equal "$(fields_of_docs "$name")" "$(fields_of_manual $name)" || { echo "of $name" >&2; return 1; }
+  done < <(fabric __man --list)
+}
+
+@test "the fields of tasks, agents and status are those that were promised" {
+  fabric spawn a -- true
+  fabric schedule a --id t --wait >/dev/null
+  diff - <(fabric status t --json | jq -r 'keys_unsorted | join(" ")') <<'END'
+id agent type state reason detail priority created_at started_at finished_at attempt timeout_seconds exit_code signal result_bytes stderr_bytes dropped_bytes metadata depends_on waiting_on payload user correlation_id traceparent cpu_seconds memory_peak_bytes usage
+END
+  diff - <(fabric status a --json | jq -r 'keys_unsorted | join(" ")') <<'END'
+id state health detail kind command model tools isolation limits user labels env max_concurrent_tasks timeout_seconds pid spawned_at started_at last_heartbeat_at restarts tasks memory_bytes cpu_seconds pids
+END
+  diff - <(fabric status --json | jq -r 'keys_unsorted | join(" ")') <<'END'
+workspace supervisor agents queue
+END
+}
