@@ -37,8 +37,12 @@ std::string error_path(const config::Workspace& workspace, const Task& task) {
 Result<TaskFiles> open_task_files(const config::Workspace& workspace, const Task& task) {
   TaskFiles files;
   files.output = TRY(open_log(output_path(workspace, task)));
-  files.error = TRY(open_log(error_path(workspace, task)));
+  files.error = TRY(open_error_file(workspace, task));
   return files;
+}
+
+Result<Fd> open_error_file(const config::Workspace& workspace, const Task& task) {
+  return open_log(error_path(workspace, task));
 }
 
 void remove_empty_files(const config::Workspace& workspace, const Task& task,

@@ -19,6 +19,8 @@ struct TaskFiles {
 };
 // Opens, making what is not there.
 Result<TaskFiles> open_task_files(const config::Workspace& workspace, const Task& task);
+// What a worker logs goes where a process's stderr would.
+Result<Fd> open_error_file(const config::Workspace& workspace, const Task& task);
 // Removes those that are empty.
 void remove_empty_files(const config::Workspace& workspace, const Task& task,
                         const Outcome& outcome);

@@ -41,6 +41,7 @@ class WorkerRunner final : public TaskRunner {
   struct Running {
     Task task;
     Usage usage;
+    uint64_t logged_bytes = 0;
     EventLoop::TimerId timer = 0;
     bool timed_out = false;
   };
@@ -61,7 +62,7 @@ class WorkerRunner final : public TaskRunner {
   void end(AttemptId attempt, Outcome outcome, const WorkerLine& line);
   void finish(const Running& run, Outcome outcome, Committed committed);
   Running* find(AttemptId attempt);
-  void append_log(const Task& task, const std::string& text);
+  void append_log(Running& run, const std::string& text);
   void cancel_timers();
 
   Context context_;
@@ -97,9 +98,8 @@ void WorkerRunner::start_worker() {
     Task log_name;
     log_name.agent = agent_.definition.id;
     log_name.id = "worker";
-    Result<TaskFiles> files = open_task_files(context_.workspace, log_name);
-    if (!files) return hooks_.broken(files.error().message);
-    ::unlink(output_path(context_.workspace, log_name).c_str());
+    Result<Fd> log = open_error_file(context_.workspace, log_name);
+    if (!log) return hooks_.broken(log.error().message);
     StartRequest request;
     request.attempt = attempt;
     request.argv = agent_.definition.command;
@@ -108,7 +108,7 @@ void WorkerRunner::start_worker() {
     request.output_limit = agent_.definition.max_output_bytes;
     request.worker = true;
     request.announce = false;
-    Status sent = connection_->start(request, Fd(), Fd(), files->error);
+    Status sent = connection_->start(request, Fd(), Fd(), *log);
     if (!sent)
       log::warn("worker not started",
                 {{"agent", agent_.definition.id}, {"error", sent.error().message}});
@@ -238,16 +238,17 @@ void WorkerRunner::handle(const worker::UsageReport& message, const WorkerLine& 
 }
 
 void WorkerRunner::handle(const worker::LogLine& message, const WorkerLine& line) {
-  if (Running* run = find(message.attempt_id)) append_log(run->task, message.text);
+  if (Running* run = find(message.attempt_id)) append_log(*run, message.text);
   log::info("worker log",
             {{"agent", agent_.definition.id}, {"level", message.level}, {"text", message.text}});
   acknowledger(line)();
 }
 
-void WorkerRunner::append_log(const Task& task, const std::string& text) {
-  Result<TaskFiles> files = open_task_files(context_.workspace, task);
-  if (!files) return;
-  [[maybe_unused]] Status written = write_all(files->error.get(), text + "\n");
+void WorkerRunner::append_log(Running& run, const std::string& text) {
+  Result<Fd> file = open_error_file(context_.workspace, run.task);
+  if (!file) return;
+  run.logged_bytes += text.size() + 1;
+  [[maybe_unused]] Status written = write_all(file->get(), text + "\n");
 }
 
 void WorkerRunner::end(AttemptId attempt, Outcome outcome, const WorkerLine& line) {
@@ -268,6 +269,7 @@ void WorkerRunner::end(AttemptId attempt, Outcome outcome, const WorkerLine& lin
 
 void WorkerRunner::finish(const Running& run, Outcome outcome, Committed committed) {
   outcome.usage = run.usage;
+  outcome.stderr_bytes = run.logged_bytes;
   if (outcome.result.head.size() <= k_result_head)
     return hooks_.finished(run.task, std::move(outcome), std::move(committed));
   // Longer than the store keeps: the whole goes to a file, synced before the commit that names it.
@@ -298,7 +300,7 @@ void WorkerRunner::on_exit(const AttemptExit& exit) {
       continue;
     }
     Outcome outcome = outcome_of(exit, run.task, agent_.definition);
-    outcome.result_bytes = outcome.stderr_bytes = outcome.dropped_bytes = 0;
+    outcome.result_bytes = outcome.dropped_bytes = 0;
     if (run.timed_out) {
       Duration limit = run.task.timeout.ns != 0 ? run.task.timeout : agent_.definition.timeout;
       outcome.state = TaskState::timed_out;
