@@ -41,7 +41,7 @@ class WorkerRunner final : public TaskRunner {
   struct Running {
     Task task;
     Usage usage;
-    uint64_t logged_bytes = 0;
+    uint64_t logged_bytes = 0, dropped_bytes = 0;
     EventLoop::TimerId timer = 0;
     bool timed_out = false;
   };
@@ -238,13 +238,20 @@ void WorkerRunner::handle(const worker::UsageReport& message, const WorkerLine& 
 }
 
 void WorkerRunner::handle(const worker::LogLine& message, const WorkerLine& line) {
-  if (Running* run = find(message.attempt_id)) append_log(*run, message.text);
-  log::info("worker log",
-            {{"agent", agent_.definition.id}, {"level", message.level}, {"text", message.text}});
+  if (Running* run = find(message.attempt_id))
+    append_log(*run, message.text);
+  else
+    log::info("worker log", {{"agent", agent_.definition.id},
+                             {"level", message.level.substr(0, 16)},
+                             {"text", message.text.substr(0, 4096)}});
   acknowledger(line)();
 }
 
 void WorkerRunner::append_log(Running& run, const std::string& text) {
+  if (run.logged_bytes + text.size() >= agent_.definition.max_output_bytes) {
+    run.dropped_bytes += text.size() + 1;
+    return;
+  }
   Result<Fd> file = open_error_file(context_.workspace, run.task);
   if (!file) return;
   run.logged_bytes += text.size() + 1;
@@ -270,6 +277,7 @@ void WorkerRunner::end(AttemptId attempt, Outcome outcome, const WorkerLine& lin
 void WorkerRunner::finish(const Running& run, Outcome outcome, Committed committed) {
   outcome.usage = run.usage;
   outcome.stderr_bytes = run.logged_bytes;
+  outcome.dropped_bytes = run.dropped_bytes;
   if (outcome.result.head.size() <= k_result_head)
     return hooks_.finished(run.task, std::move(outcome), std::move(committed));
   // Longer than the store keeps: the whole goes to a file, synced before the commit that names it.
@@ -300,7 +308,7 @@ void WorkerRunner::on_exit(const AttemptExit& exit) {
       continue;
     }
     Outcome outcome = outcome_of(exit, run.task, agent_.definition);
-    outcome.result_bytes = outcome.dropped_bytes = 0;
+    outcome.result_bytes = 0;
     if (run.timed_out) {
       Duration limit = run.task.timeout.ns != 0 ? run.task.timeout : agent_.definition.timeout;
       outcome.state = TaskState::timed_out;
