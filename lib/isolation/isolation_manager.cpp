@@ -95,6 +95,10 @@ Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
   return IsolationManager(std::move(state));
 }
 
+void IsolationManager::remove_empty_root() {
+  for (const CgroupBase* base : state_->cgroups.all()) ::rmdir(base->path.c_str());
+}
+
 const HostFeatures& IsolationManager::features() const { return state_->features; }
 
 Status IsolationManager::check(const SandboxSpec& spec) const {

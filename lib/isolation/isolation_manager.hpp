@@ -102,6 +102,9 @@ class IsolationManager {
   // a cgroup and committing it. Kills and removes them; says how many.
   Result<size_t> remove_unknown(const std::vector<std::string>& known);
 
+  // The groups of cgroup_root, when no sandbox is left in them. The last call to a manager.
+  void remove_empty_root();
+
   [[nodiscard]] Result<ResourceUsage> get_resource_usage(const SandboxIdentity& identity) const;
 
   IsolationManager(IsolationManager&&) noexcept;

@@ -82,6 +82,7 @@ Status SupervisorCore::run() {
   Status ran = loop_->run();
   writer_.reset();
   launcher_.reset();
+  if (finishing_) isolation_->remove_empty_root();
   server_.reset();
   agents_.clear();
   return ran;
