@@ -85,8 +85,8 @@ Sent send_lines(Init& init, Worker& worker) {
     if (worker.sent_of_it == 0) flags |= wire::k_first;
     wire::Header header{wire::k_worker_line, static_cast<uint16_t>(flags),
                         static_cast<uint32_t>(part), worker.attempt, line.sequence};
-    Sent sent = send_packet(init, header,
-                            reinterpret_cast<const char*>(&line + 1) + worker.sent_of_it, -1);
+    Sent sent =
+        send_packet(init, header, reinterpret_cast<const char*>(&line + 1) + worker.sent_of_it, -1);
     if (sent != Sent::yes) return sent;
     worker.sent_of_it += part;
     if (!last) continue;
@@ -190,8 +190,11 @@ bool handle(Init& init, const wire::Header& header, char* body, size_t size) {
   Slot* slot = slot_of(init, header.attempt);
   const auto value = static_cast<int64_t>(header.value);
   switch (header.type) {
-    case wire::k_start: return handle_start(init, header, body, size);
-    case wire::k_line: handle_line(init, header, body, size); return true;
+    case wire::k_start:
+      return handle_start(init, header, body, size);
+    case wire::k_line:
+      handle_line(init, header, body, size);
+      return true;
     case wire::k_signal:
       if (slot != nullptr) signal_attempt(*slot, static_cast<int>(value));
       return true;
@@ -205,15 +208,20 @@ bool handle(Init& init, const wire::Header& header, char* body, size_t size) {
       slot->stopped = true;
       kill_attempt(*slot);
       return true;
-    case wire::k_ack_exit: acknowledge_exit(init, header.attempt); return true;
+    case wire::k_ack_exit:
+      acknowledge_exit(init, header.attempt);
+      return true;
     case wire::k_ack_line:
       if (Worker* worker = find_worker(header.attempt)) {
         acknowledge_lines(*worker, header.value);
         resume_output(init, header.attempt);
       }
       return true;
-    case wire::k_shut_down: shut_down(init, value); return true;
-    default: return true;  // a newer supervisor may say more; what matters has a version of its own
+    case wire::k_shut_down:
+      shut_down(init, value);
+      return true;
+    default:
+      return true;  // a newer supervisor may say more; what matters has a version of its own
   }
 }
 
@@ -226,8 +234,7 @@ bool take_packet(Init& init, const wire::Header& header, char* body) {
     return ok;
   }
   if (!long_message) return false;
-  if (assembled != 0 &&
-      (header.type != assembling.type || header.attempt != assembling.attempt))
+  if (assembled != 0 && (header.type != assembling.type || header.attempt != assembling.attempt))
     return false;
   if (assembled + header.size > sizeof assembly || header.size == 0) return false;
   assembling = header;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The running init: one thread, one epoll loop, all memory laid out in advance. What grows is mapped
-// with a fixed upper bound (workers' buffers) and given back when it is empty.
+// The running init: one thread, one epoll loop, all memory laid out in advance. What grows is
+// mapped with a fixed upper bound (workers' buffers) and given back when it is empty.
 #pragma once
 
 #include <signal.h>
@@ -41,7 +41,7 @@ struct Slot {
   Leaf leaf;
   bool busy = false;
   uint64_t attempt = 0;
-  pid_t pid = 0;       // of the main process; 0 once it was reaped
+  pid_t pid = 0;          // of the main process; 0 once it was reaped
   bool announce = false;  // STARTED is still to be sent
   int pidfd = -1;         // only until then
   int stop_signal = 0;
@@ -87,8 +87,19 @@ struct Init {
 };
 
 // What an epoll event is about; the slot number is in the lower half of its data.
-enum class Source : uint32_t { signals, timer, listener, connection, input_pipe, input_file,
-                               output_pipe, output_file, error_pipe, error_file, leaf };
+enum class Source : uint32_t {
+  signals,
+  timer,
+  listener,
+  connection,
+  input_pipe,
+  input_file,
+  output_pipe,
+  output_file,
+  error_pipe,
+  error_file,
+  leaf
+};
 void watch(Init& init, int fd, Source source, uint32_t slot, uint32_t events);
 int64_t monotonic_ns();
 

@@ -28,8 +28,8 @@ void record_exit(Init& init, wire::ExitRecord record) {
     init.journal_next = (at + 1) % wire::k_journal_records;
     if (init.exits[at].used) continue;
     pending = &init.exits[at];
-    ssize_t written = pwrite(init.spec.journal, &record, sizeof record,
-                             static_cast<off_t>(at * sizeof record));
+    ssize_t written =
+        pwrite(init.spec.journal, &record, sizeof record, static_cast<off_t>(at * sizeof record));
     if (written != static_cast<ssize_t>(sizeof record)) continue;  // still sent, from memory
   }
   if (pending == nullptr) return;  // cannot be: starts are refused before the table is full

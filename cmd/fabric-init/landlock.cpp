@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Landlock, as a second wall behind the mount namespace: if a mount were ever missed or a descriptor
-// leaked, writing still happens only where the agent may write. Never the network boundary: MPTCP
-// and TCP Fast Open pass its port rules, and UDP it does not know.
+// Landlock, as a second wall behind the mount namespace: if a mount were ever missed or a
+// descriptor leaked, writing still happens only where the agent may write. Never the network
+// boundary: MPTCP and TCP Fast Open pass its port rules, and UDP it does not know.
 #include "build.hpp"
 #include "sys.hpp"
 

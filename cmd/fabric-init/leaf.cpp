@@ -27,7 +27,8 @@ uint64_t field(int fd, const char* name) {
   read_control(fd, text, sizeof text);
   const size_t size = strlen(name);
   for (const char* at = text; *at != 0;) {
-    if (strncmp(at, name, size) == 0 && at[size] == ' ') return strtoull(at + size + 1, nullptr, 10);
+    if (strncmp(at, name, size) == 0 && at[size] == ' ')
+      return strtoull(at + size + 1, nullptr, 10);
     at = strchrnul(at, '\n');
     if (*at != 0) ++at;
   }
@@ -91,8 +92,8 @@ bool populated(const Leaf& leaf) {
 bool kill_leaf(const Leaf& leaf) {
   if (leaf.processes < 0) return false;
   const bool frozen = leaf.freeze >= 0 && pwrite(leaf.freeze, "1", 1, 0) == 1;
-  // The list is in our own pid namespace, whose processes only we reap. What was forked meanwhile is
-  // met by the next round: the caller comes back as long as populated() holds.
+  // The list is in our own pid namespace, whose processes only we reap. What was forked meanwhile
+  // is met by the next round: the caller comes back as long as populated() holds.
   char text[4096];
   long pid = 0;
   ssize_t got;

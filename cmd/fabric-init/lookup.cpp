@@ -90,8 +90,7 @@ bool look(const char* path, void* context) {
 
 }  // namespace
 
-int find_command(const char* name, const char* search, char* interpreter,
-                 size_t interpreter_size) {
+int find_command(const char* name, const char* search, char* interpreter, size_t interpreter_size) {
   *interpreter = 0;
   Search state{ENOENT, interpreter, interpreter_size};
   each_candidate(name, search, look, &state);

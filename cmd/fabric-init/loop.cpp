@@ -105,15 +105,23 @@ void dispatch(Init& init, const epoll_event& event) {
     case Source::timer:
       if (read(init.timer, scratch, 8) == 8) init.armed = k_never;
       return;
-    case Source::listener: return accept_connection(init);
-    case Source::connection: return read_connection(init);
+    case Source::listener:
+      return accept_connection(init);
+    case Source::connection:
+      return read_connection(init);
     case Source::input_pipe:
-    case Source::input_file: return pump_input(init, slot);
+    case Source::input_file:
+      return pump_input(init, slot);
     case Source::output_pipe:
-    case Source::output_file: pump_output(init, slot, 0); break;
+    case Source::output_file:
+      pump_output(init, slot, 0);
+      break;
     case Source::error_pipe:
-    case Source::error_file: pump_output(init, slot, 1); break;
-    case Source::leaf: break;
+    case Source::error_file:
+      pump_output(init, slot, 1);
+      break;
+    case Source::leaf:
+      break;
   }
   settle(init, init.slots[slot]);
 }

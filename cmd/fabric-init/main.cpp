@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// fabric-init: pid 1 of a sandbox. Started by the supervisor from a sealed memfd with one descriptor
-// (build.hpp says what happens then, init.hpp what it does for the rest of its life).
+// fabric-init: pid 1 of a sandbox. Started by the supervisor from a sealed memfd with one
+// descriptor (build.hpp says what happens then, init.hpp what it does for the rest of its life).
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "build.hpp"
 #include "init.hpp"
@@ -35,6 +36,7 @@ void wait_for_go() {
 }
 
 void build(const Spec& spec) {
+  umask(0);  // modes of what we make are meant as they are given
   if (setsid() < 0) refuse("starting a session", "", errno);
   if (spec.has(wire::k_walls)) {
     build_root(spec);

@@ -11,7 +11,8 @@ namespace fabric::init {
 
 void set_names(const Spec& spec) {
   const char* name = spec.string(spec.head->host_name);
-  if (syscall(SYS_sethostname, name, strlen(name)) < 0) refuse("setting the host name", name, errno);
+  if (syscall(SYS_sethostname, name, strlen(name)) < 0)
+    refuse("setting the host name", name, errno);
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   ifreq request{};
   strcpy(request.ifr_name, "lo");

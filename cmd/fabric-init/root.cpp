@@ -54,6 +54,15 @@ void make_file(int root, const char* target, const char* text) {
   close(fd);
 }
 
+// As root a node of our own, which spares a mount; in a user namespace that is not allowed. The
+// agent itself may make none anywhere.
+bool make_device(int root, const char* source, const char* target) {
+  struct stat status;
+  if (stat(source, &status) < 0) refuse("looking at", source, errno);
+  return S_ISCHR(status.st_mode) &&
+         mknodat(root, target, S_IFCHR | (status.st_mode & 0777), status.st_rdev) == 0;
+}
+
 bool exists(int root, const char* target) { return faccessat(root, target, F_OK, 0) == 0; }
 
 char* decimal(uint64_t value, char (&buffer)[24]) {
@@ -68,8 +77,8 @@ char* decimal(uint64_t value, char (&buffer)[24]) {
 
 void mount_tmpfs(int root, const char* target, uint64_t bytes) {
   char buffer[24];
-  const char* options[] = {"mode", "1777", "nr_inodes", "65536", "size",
-                           decimal(bytes, buffer), nullptr};
+  const char* options[] = {"mode", "1777", "nr_inodes", "65536", "size", decimal(bytes, buffer),
+                           nullptr};
   if (bytes == 0) options[4] = nullptr;
   attach(make_file_system("tmpfs", k_plain, options), root, target);
 }
@@ -78,7 +87,7 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
   const char* source = spec.string(op.source);
   const char* target = spec.string(op.target);
   static const char* const no_options[] = {nullptr};
-  static const char* const devpts_options[] = {"newinstance", "", "ptmxmode", "0666",
+  static const char* const devpts_options[] = {"newinstance", "",     "ptmxmode", "0666",
                                                "mode",        "0620", nullptr};
   switch (op.kind) {
     case wire::k_directory:
@@ -86,7 +95,8 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
     case wire::k_symlink:
       if (symlinkat(source, root, target) < 0) refuse("linking", target, errno);
       return;
-    case wire::k_text_file: return make_file(root, target, source);
+    case wire::k_text_file:
+      return make_file(root, target, source);
     case wire::k_bind_dir:
       make_directory(root, target, 0755);
       return attach(clone_tree(AT_FDCWD, source, k_plain | k_mount_rdonly), root, target);
@@ -94,6 +104,7 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
       make_file(root, target, "");
       return attach(clone_tree(AT_FDCWD, source, k_plain | k_mount_rdonly), root, target);
     case wire::k_device:
+      if (make_device(root, source, target)) return;
       make_file(root, target, "");
       return attach(clone_tree(AT_FDCWD, source, k_mount_nosuid | k_mount_noexec), root, target);
     case wire::k_work:
@@ -118,7 +129,8 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
         attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
                target);
       return;
-    default: refuse("reading the spec", "unknown mount", EPROTO);
+    default:
+      refuse("reading the spec", "unknown mount", EPROTO);
   }
 }
 
@@ -132,7 +144,7 @@ void build_root(const Spec& spec) {
   int work = spec.work_tree >= 0 ? spec.work_tree
                                  : clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
   const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
-  int root = make_file_system("tmpfs", k_plain, options);
+  int root = make_file_system("tmpfs", k_mount_nosuid, options);  // /dev is in it
   if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)
     refuse("mounting the new root on", "/tmp", errno);
   for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root, work);

@@ -78,10 +78,8 @@ void receive_spec(Spec& spec) {
             header.type == wire::k_spec && header.size == size;
   if (ok && spec.head->version != wire::k_version) refuse("reading the spec", "version", EPROTO);
   if (ok) {
-    spec.mounts =
-        reinterpret_cast<const wire::MountOp*>(packet + sizeof(wire::SpecHead));
-    spec.filter =
-        reinterpret_cast<const wire::Instruction*>(spec.mounts + spec.head->mount_count);
+    spec.mounts = reinterpret_cast<const wire::MountOp*>(packet + sizeof(wire::SpecHead));
+    spec.filter = reinterpret_cast<const wire::Instruction*>(spec.mounts + spec.head->mount_count);
     spec.text = reinterpret_cast<const char*>(spec.filter + spec.head->filter_count);
     // mount_count and filter_count are not trusted before this: text may point outside.
     ok = spec.head->mount_count <= 1024 && spec.head->filter_count <= 4096 &&

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting an attempt: pipes, clone into the slot's leaf, seccomp, exec. The child shares our memory
-// until it execs (clone_process.hpp), so what went wrong it simply writes down.
+// Starting an attempt: pipes, clone into the slot's leaf, seccomp, exec. The child shares our
+// memory until it execs (clone_process.hpp), so what went wrong it simply writes down.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -253,14 +253,16 @@ void start_attempt(Init& init, StartMessage& message) {
   const wire::StartHead& head = message.head;
   for (uint32_t i = 0; i < init.slot_count(); ++i)
     if (init.slots[i].busy && init.slots[i].attempt == message.attempt) {
-      init.slots[i].announce = (head.flags & wire::k_announce) != 0;  // asked again after a reconnection
+      init.slots[i].announce =
+          (head.flags & wire::k_announce) != 0;  // asked again after a reconnection
       return;
     }
   if (PendingExit* known = find_exit(init, message.attempt)) {
     known->sent = false;
     return;
   }
-  // A supervisor that acknowledges nothing gets nothing more; it is told everything on reconnecting.
+  // A supervisor that acknowledges nothing gets nothing more; it is told everything on
+  // reconnecting.
   if (journal_full(init)) return lose_connection(init);
   if (head.slot >= init.slot_count()) return not_started(init, message, 126, "no such slot", "", 0);
   if (init.slots[head.slot].busy) return not_started(init, message, 126, "the slot is busy", "", 0);

@@ -24,7 +24,8 @@ void close_fd(int& fd) {
 }
 
 // A worker lives long: its stderr keeps what is newest. The oldest half leaves the file, in whole
-// blocks without copying where the file system can (ext4, xfs), else by copying the newer half down.
+// blocks without copying where the file system can (ext4, xfs), else by copying the newer half
+// down.
 bool drop_oldest_half(Output& output) {
   uint64_t half = output.limit / 2 / 4096 * 4096;
   if (half == 0 || output.in_file < half) return false;
@@ -132,8 +133,7 @@ void close_input(Input& input) {
 void wait_for(Init& init, uint32_t slot, Input& input, bool reader) {
   // One of the two is watched, once, until it is ready.
   epoll_ctl(init.epoll, EPOLL_CTL_DEL, input.pipe, nullptr);
-  if (input.file >= 0 && !input.regular)
-    epoll_ctl(init.epoll, EPOLL_CTL_DEL, input.file, nullptr);
+  if (input.file >= 0 && !input.regular) epoll_ctl(init.epoll, EPOLL_CTL_DEL, input.file, nullptr);
   if (reader)
     watch(init, input.file, Source::input_file, slot, EPOLLIN);
   else

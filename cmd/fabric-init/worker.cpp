@@ -11,8 +11,8 @@ namespace {
 
 constexpr size_t k_read = 64 << 10;
 // Worst case of one read that is allowed just below the limit: every byte a line of its own.
-constexpr size_t k_store = wire::k_max_unacknowledged + wire::k_max_line + k_read * 3 * 8 +
-                           2 * sizeof(LineRecord);
+constexpr size_t k_store =
+    wire::k_max_unacknowledged + wire::k_max_line + k_read * 3 * 8 + 2 * sizeof(LineRecord);
 constexpr size_t k_workers = 2 * wire::k_max_slots;
 
 Worker workers[k_workers];
@@ -104,7 +104,8 @@ bool may_read(const Worker& worker) {
 }
 
 void store_output(Worker& worker, const char* bytes, size_t size) {
-  if (worker.end + worker.partial + size * 3 * 8 + 2 * sizeof(LineRecord) > k_store) compact(worker);
+  if (worker.end + worker.partial + size * 3 * 8 + 2 * sizeof(LineRecord) > k_store)
+    compact(worker);
   while (size != 0) {
     const auto* newline = static_cast<const char*>(memchr(bytes, '\n', size));
     size_t part = newline != nullptr ? static_cast<size_t>(newline - bytes) : size;

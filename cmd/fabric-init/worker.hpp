@@ -29,9 +29,9 @@ struct Worker {
   size_t partial = 0;
   bool partial_truncated = false;
   uint64_t next_sequence = 1;
-  uint64_t last_key = 0;    // of the requests taken
-  size_t to_send = 0;       // the record to send next ...
-  size_t sent_of_it = 0;    // ... and how much of it the connection took
+  uint64_t last_key = 0;  // of the requests taken
+  size_t to_send = 0;     // the record to send next ...
+  size_t sent_of_it = 0;  // ... and how much of it the connection took
 };
 
 Worker* new_worker(uint64_t attempt);  // nullptr: too many

@@ -21,7 +21,8 @@ uint64_t flat_field(std::string_view text, std::string_view key);
 
 Status make_group(const Fd& directory, const std::string& path);
 Result<Fd> open_group(const Fd& directory, const std::string& path);
-// Names of the groups directly in `path` ("." for the directory itself); empty when it is not there.
+// Names of the groups directly in `path` ("." for the directory itself); empty when it is not
+// there.
 std::vector<std::string> child_groups(const Fd& directory, const std::string& path);
 
 }  // namespace fabric

@@ -62,8 +62,9 @@ void open_v2(CgroupHost& host, const CgroupHierarchy& hierarchy, const std::stri
       (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || ::access(path.c_str(), W_OK) != 0)))
     return;
   host.unified = open_base(path);
-  for (auto [name, flag] : {std::pair{"memory", &host.memory_limit},
-                            std::pair{"cpu", &host.cpu_limit}, std::pair{"pids", &host.pids_limit}}) {
+  for (auto [name, flag] :
+       {std::pair{"memory", &host.memory_limit}, std::pair{"cpu", &host.cpu_limit},
+        std::pair{"pids", &host.pids_limit}}) {
     const std::string plus = std::string("+") + name;
     int error = enable(own, plus);
     if (error == EBUSY && step_aside(own, root)) error = enable(own, plus);

@@ -12,7 +12,7 @@ struct CgroupHierarchy {
   bool unified = false;                  // cgroup2
   std::vector<std::string> controllers;  // v1 only: "memory", "cpu", ...
   std::string mount_point;
-  std::string mount_root;                // which group of the hierarchy is mounted there
+  std::string mount_root;  // which group of the hierarchy is mounted there
 
   [[nodiscard]] bool has(std::string_view controller) const;
   // The directory of the group that /proc/<pid>/cgroup calls `path`; "" when it is not visible.

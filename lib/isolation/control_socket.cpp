@@ -27,8 +27,7 @@ Result<Place> place_of(const std::string& path) {
   std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   place.directory = TRY(open_file(directory, O_PATH | O_DIRECTORY));
   place.address.sun_family = AF_UNIX;
-  std::string alias =
-      "/proc/self/fd/" + std::to_string(place.directory.get()) + "/" + place.name;
+  std::string alias = "/proc/self/fd/" + std::to_string(place.directory.get()) + "/" + place.name;
   if (place.name.empty() || alias.size() >= sizeof place.address.sun_path)
     return fail(ErrorCode::usage, path + ": not a usable name for a socket");
   std::memcpy(place.address.sun_path, alias.c_str(), alias.size() + 1);

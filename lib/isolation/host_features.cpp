@@ -50,10 +50,11 @@ HostFeatures find_features(const CgroupHost& cgroups, IdMaps& maps) {
   Status namespaces = probe_namespaces(!root);
   features.namespaces = namespaces.has_value() && can_filter();
   if (!namespaces)
-    features.lacking = namespaces.error().message +
-                       (root ? "" : "; allow unprivileged user namespaces (sysctl "
-                                    "kernel.apparmor_restrict_unprivileged_userns=0, "
-                                    "user.max_user_namespaces)");
+    features.lacking =
+        namespaces.error().message + (root ? ""
+                                           : "; allow unprivileged user namespaces (sysctl "
+                                             "kernel.apparmor_restrict_unprivileged_userns=0, "
+                                             "user.max_user_namespaces)");
   else if (!features.namespaces)
     features.lacking = "the kernel has no seccomp filters";
   if (root && features.namespaces) {
@@ -73,8 +74,7 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
                 "isolation level process needs namespaces: " + features.lacking,
                 "see: fabric doctor");
   if (spec.slots == 0 || spec.slots > wire::k_max_slots)
-    return fail(ErrorCode::usage,
-                "slots must be 1 to " + std::to_string(wire::k_max_slots));
+    return fail(ErrorCode::usage, "slots must be 1 to " + std::to_string(wire::k_max_slots));
   if (spec.number > 1000000) return fail(ErrorCode::usage, "agent number out of range");
   TRY_STATUS(check_id(spec.cgroup, "cgroup name"));
   const Limits& limits = spec.limits;

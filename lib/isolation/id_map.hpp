@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The work directory of a sandbox made by root: the agent runs as an unprivileged id of its own, the
-// files stay owned by the caller. An idmapped mount does that without touching a file; where the file
-// system has none, the files change owner.
+// The work directory of a sandbox made by root: the agent runs as an unprivileged id of its own,
+// the files stay owned by the caller. An idmapped mount does that without touching a file; where
+// the file system has none, the files change owner.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct IdPair {
   auto operator<=>(const IdPair&) const = default;
 };
 
-// User namespaces that say "on disk `owner`, in the mount `agent`"; making one takes 0.3 ms, so they
-// are kept. One thread.
+// User namespaces that say "on disk `owner`, in the mount `agent`"; making one takes 0.3 ms, so
+// they are kept. One thread.
 class IdMaps {
  public:
   Result<const Fd*> get(IdPair owner, IdPair agent);

@@ -59,8 +59,7 @@ pid_t pid_of(const Fd& pidfd) {
   if (at == std::string::npos) return 0;
   at = text->find_first_not_of(" \t", at + 4);
   pid_t pid = 0;
-  if (at != std::string::npos)
-    std::from_chars(text->data() + at, text->data() + text->size(), pid);
+  if (at != std::string::npos) std::from_chars(text->data() + at, text->data() + text->size(), pid);
   return pid > 0 ? pid : 0;
 }
 
@@ -92,8 +91,7 @@ Status InitConnection::send(std::vector<std::string> packets, const std::vector<
     waiting.packet = std::move(packets[next]);
     buffers_->unsent_bytes += waiting.packet.size();
     if (next != 0) continue;
-    for (int fd : descriptors)
-      waiting.descriptors.push_back(TRY(duplicate_fd(fd)));
+    for (int fd : descriptors) waiting.descriptors.push_back(TRY(duplicate_fd(fd)));
   }
   if (buffers_->unsent_bytes > k_max_unsent)
     return fail(ErrorCode::failed, "fabric-init does not read its control socket");

@@ -24,22 +24,23 @@ using AttemptId = uint64_t;
 
 struct StartRequest {
   AttemptId attempt = 0;
-  uint32_t slot = 0;                      // which cgroup leaf, below SandboxSpec::slots
-  std::vector<std::string> argv;          // argv[0] is looked up in PATH of env, inside
-  std::vector<std::string> env;           // "NAME=value": all of it, nothing is inherited
-  MonoTime deadline;                      // 0: none. Then stop_signal, and after grace the kill
+  uint32_t slot = 0;              // which cgroup leaf, below SandboxSpec::slots
+  std::vector<std::string> argv;  // argv[0] is looked up in PATH of env, inside
+  std::vector<std::string> env;   // "NAME=value": all of it, nothing is inherited
+  MonoTime deadline;              // 0: none. Then stop_signal, and after grace the kill
   Duration grace = Duration::seconds(5);
   int stop_signal = 15;
-  uint64_t output_limit = uint64_t{64} << 20;  // bytes a stream; what is beyond is counted and dropped
+  uint64_t output_limit = uint64_t{64}
+                          << 20;  // bytes a stream; what is beyond is counted and dropped
   bool announce = true;  // say AttemptStarted (a wake-up and a descriptor for each attempt)
-  bool worker = false;  // stdin and stdout carry JSON-RPC lines (see Line) instead of files
+  bool worker = false;   // stdin and stdout carry JSON-RPC lines (see Line) instead of files
 };
 
 enum class EndReason : uint8_t {
-  exited,     // by itself: exit_code or signal say how
-  timed_out,  // its deadline passed
-  stopped,    // stop() or kill() was asked for
-  memory,     // killed by the memory limit
+  exited,       // by itself: exit_code or signal say how
+  timed_out,    // its deadline passed
+  stopped,      // stop() or kill() was asked for
+  memory,       // killed by the memory limit
   not_started,  // exec failed: exit_code is 127 (not found) or 126; message says why
 };
 
@@ -71,7 +72,7 @@ struct WorkerLine {
 struct InitState {  // first event after connecting
   std::vector<AttemptId> running;
   std::vector<uint32_t> running_slots;  // slot of each of `running`, in the same order
-  std::vector<AttemptId> ended;  // not acknowledged yet: their AttemptExit follows
+  std::vector<AttemptId> ended;         // not acknowledged yet: their AttemptExit follows
 };
 using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine>;
 

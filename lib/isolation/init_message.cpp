@@ -86,8 +86,8 @@ Result<std::vector<std::string>> encode_start(const StartRequest& request, uint3
   body.reserve(sizeof(wire::StartHead) + text);
   wire::StartHead head{};
   head.slot = request.slot;
-  head.flags = stdio | (request.worker ? wire::k_worker : 0U) |
-               (request.announce ? wire::k_announce : 0U);
+  head.flags =
+      stdio | (request.worker ? wire::k_worker : 0U) | (request.announce ? wire::k_announce : 0U);
   head.deadline_ns = request.deadline.ns;
   head.grace_ns = request.grace.ns;
   head.output_limit = request.output_limit;
@@ -130,8 +130,10 @@ Result<std::optional<InitEvent>> EventAssembler::take(std::string_view packet) {
       partial_.erase(exit->attempt);
       return InitEvent{std::move(*exit)};
     }
-    case wire::k_worker_line: return take_line(header, body);
-    default: return std::optional<InitEvent>{};
+    case wire::k_worker_line:
+      return take_line(header, body);
+    default:
+      return std::optional<InitEvent>{};
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the supervisor and fabric-init say to each other. Plain structs, fixed sizes, C headers only:
-// the init is built against musl without a C++ library.
+// What the supervisor and fabric-init say to each other. Plain structs, fixed sizes, C headers
+// only: the init is built against musl without a C++ library.
 //
 // The control socket is SOCK_SEQPACKET: a packet is one Header and `size` bytes after it. A message
 // longer than a packet is cut into several, all but the last flagged k_more; only START, LINE and
@@ -24,9 +24,9 @@ constexpr uint32_t k_max_spec = 96U << 10;    // one packet, sent once while the
 constexpr uint32_t k_max_slots = 64;
 constexpr uint32_t k_max_strings = 8192;  // argv and env together
 constexpr uint32_t k_max_start = 128U << 10;
-constexpr uint32_t k_max_line = 1U << 20;     // from a worker
-constexpr uint32_t k_max_request = 2U << 20;  // to a worker
-constexpr uint32_t k_max_queued_input = 4U << 20;   // bytes that a worker has not read yet
+constexpr uint32_t k_max_line = 1U << 20;            // from a worker
+constexpr uint32_t k_max_request = 2U << 20;         // to a worker
+constexpr uint32_t k_max_queued_input = 4U << 20;    // bytes that a worker has not read yet
 constexpr uint32_t k_max_unacknowledged = 4U << 20;  // bytes of a worker's lines
 
 enum MessageType : uint16_t {
@@ -36,17 +36,17 @@ enum MessageType : uint16_t {
   k_go,
   // supervisor to init
   k_start = 16,
-  k_signal,     // value: signal number
-  k_stop,       // value: grace in ns
+  k_signal,  // value: signal number
+  k_stop,    // value: grace in ns
   k_kill,
-  k_line,       // bytes for the worker's stdin; value: key (init_connection.hpp)
+  k_line,  // bytes for the worker's stdin; value: key (init_connection.hpp)
   k_ack_exit,
   k_ack_line,   // value: sequence; acknowledges all lines up to it
   k_shut_down,  // value: grace in ns
   // init to supervisor
-  k_state = 32,  // body: StateEntry[]
-  k_started,     // value: pid in the init's namespace; with a pidfd where namespaces differ
-  k_exit,        // body: ExitRecord
+  k_state = 32,   // body: StateEntry[]
+  k_started,      // value: pid in the init's namespace; with a pidfd where namespaces differ
+  k_exit,         // body: ExitRecord
   k_worker_line,  // value: sequence
 };
 enum PacketFlags : uint16_t { k_more = 1, k_first = 2, k_truncated = 4 };
@@ -138,7 +138,7 @@ enum SpecFlags : uint32_t {
   k_unified = 16,
   k_memory_v1 = 32,
   k_cgroup_namespace = 64,
-  k_memory_v2 = 128,     // the unified leaf has a memory controller
+  k_memory_v2 = 128,  // the unified leaf has a memory controller
 };
 struct SpecHead {
   uint32_t version;
@@ -155,18 +155,18 @@ struct SpecHead {
 static_assert(sizeof(SpecHead) == 88);
 
 enum MountKind : uint32_t {
-  k_directory,      // mkdir target, mode argument
-  k_symlink,        // target -> source
-  k_text_file,      // target with the text of source
-  k_bind_dir,       // host directory, read-only, recursive
-  k_bind_file,      // host file, read-only
-  k_device,         // host device node
-  k_work,           // the work directory, read-write
-  k_tmpfs,          // argument: bytes, or 0
+  k_directory,  // mkdir target, mode argument
+  k_symlink,    // target -> source
+  k_text_file,  // target with the text of source
+  k_bind_dir,   // host directory, read-only, recursive
+  k_bind_file,  // host file, read-only
+  k_device,     // host device node
+  k_work,       // the work directory, read-write
+  k_tmpfs,      // argument: bytes, or 0
   k_proc,
   k_devpts,
-  k_read_only,      // target itself becomes read-only, if it exists
-  k_hide,           // target becomes /dev/null, if it exists
+  k_read_only,  // target itself becomes read-only, if it exists
+  k_hide,       // target becomes /dev/null, if it exists
 };
 struct MountOp {
   uint32_t kind;

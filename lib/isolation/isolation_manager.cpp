@@ -48,8 +48,9 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
                        what.starts_with("interpreter not found") ||
                        what.starts_with("command not executable");
   if (command)
-    return fail(ErrorCode::not_found, what, "inside the sandbox only the host's system directories "
-                                            "and the work directory (as /work) are visible");
+    return fail(ErrorCode::not_found, what,
+                "inside the sandbox only the host's system directories "
+                "and the work directory (as /work) are visible");
   return fail_errno(static_cast<int>(header.value), what);
 }
 
@@ -182,8 +183,8 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   if (ready && !start_time) ready = fail(start_time.error());
   if (ready) {
     const wire::Header go{wire::k_go, 0, 0, 0, 0};
-    ready = send_with_descriptors(
-        ours, std::string(reinterpret_cast<const char*>(&go), sizeof go), {});
+    ready =
+        send_with_descriptors(ours, std::string(reinterpret_cast<const char*>(&go), sizeof go), {});
   }
   if (!ready) {
     (void)signal_process(launched.pidfd, SIGKILL);
@@ -191,7 +192,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
     return fail(std::move(ready).error());
   }
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-  SandboxIdentity identity{launched.pid,   *start_time, boot_id,
+  SandboxIdentity identity{launched.pid,    *start_time, boot_id,
                            spec.generation, spec.cgroup, spec.control_socket};
   return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours))};
 }

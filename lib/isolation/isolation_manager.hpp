@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes, adopts and destroys sandboxes. A finished SandboxSpec goes in, a running sandbox comes out;
-// this module knows nothing of tasks, policy or the store.
+// Makes, adopts and destroys sandboxes. A finished SandboxSpec goes in, a running sandbox comes
+// out; this module knows nothing of tasks, policy or the store.
 //
 // A sandbox is a fabric-init process (pid 1 of its own pid namespace at level `process`) that has
-// built the walls around itself from the spec, proved that they stand, and waits for commands on its
-// control socket. It outlives the process that made it.
+// built the walls around itself from the spec, proved that they stand, and waits for commands on
+// its control socket. It outlives the process that made it.
 #pragma once
 
 #include <sys/types.h>
@@ -23,19 +23,20 @@
 namespace fabric {
 
 struct SandboxSpec {
-  std::string name;          // agent id: the host name inside, and part of cgroup names
-  uint32_t number = 0;       // unique in the workspace: picks the unprivileged uid (root only)
-  uint64_t generation = 0;   // of this sandbox; committed to the store before it is made
-  std::string cgroup;        // unique on the machine, one path component (see cgroup_name())
+  std::string name;         // agent id: the host name inside, and part of cgroup names
+  uint32_t number = 0;      // unique in the workspace: picks the unprivileged uid (root only)
+  uint64_t generation = 0;  // of this sandbox; committed to the store before it is made
+  std::string cgroup;       // unique on the machine, one path component (see cgroup_name())
   IsolationLevel level = IsolationLevel::process;
   Limits limits;
-  uint32_t slots = 1;        // attempts that may run at once; each has its own cgroup leaf
-  std::string work_dir;      // host path, exists, owned by the caller
+  uint32_t slots = 1;          // attempts that may run at once; each has its own cgroup leaf
+  std::string work_dir;        // host path, exists, owned by the caller
   std::string control_socket;  // host path where init listens; its directory is 0700
   std::string exit_journal;    // host path; created here, kept after the sandbox's end
   Duration orphan_grace = Duration::seconds(600);  // without a supervisor, init stops after this
-  std::string probe_command;   // argv[0] of the agent: create fails when it cannot be executed inside
-  std::string path_env;        // PATH for that look-up
+  std::string
+      probe_command;     // argv[0] of the agent: create fails when it cannot be executed inside
+  std::string path_env;  // PATH for that look-up
 };
 
 // Enough to find a sandbox again from another process, durably. Never a bare pid.
@@ -50,14 +51,14 @@ struct SandboxIdentity {
 
 struct Sandbox {
   SandboxIdentity identity;
-  Fd pidfd;                  // readable when init has ended
+  Fd pidfd;  // readable when init has ended
   InitConnection connection;
 };
 
 struct ResourceUsage {
   uint64_t memory_bytes = 0;
   uint64_t memory_peak_bytes = 0;
-  Duration cpu;              // since the sandbox was made
+  Duration cpu;  // since the sandbox was made
   uint32_t pids = 0;
   uint64_t oom_kills = 0;
 };
@@ -69,9 +70,9 @@ struct HostFeatures {
   bool memory = false, cpu = false, pids = false;  // controllers that we can use
   bool cgroup_kill = false;
   int landlock_abi = 0;
-  bool namespaces = false;      // mount, pid, net, ipc, uts (through a user namespace when not root)
+  bool namespaces = false;  // mount, pid, net, ipc, uts (through a user namespace when not root)
   bool idmapped_mounts = false;
-  std::string lacking;          // "" or what is lacking and the command that mends it
+  std::string lacking;  // "" or what is lacking and the command that mends it
 };
 
 // One thread at a time (the supervisor's launcher thread); get_resource_usage from any thread.
@@ -90,8 +91,8 @@ class IsolationManager {
   // left: no process, cgroup, socket or mount.
   Result<Sandbox> create_sandbox(const SandboxSpec& spec);
 
-  // Connects to a living sandbox that an earlier supervisor made. not_found when it is provably dead
-  // (other boot, or pid gone or reused).
+  // Connects to a living sandbox that an earlier supervisor made. not_found when it is provably
+  // dead (other boot, or pid gone or reused).
   Result<Sandbox> adopt_sandbox(const SandboxIdentity& identity);
 
   // Kills everything in it by cgroup and pid namespace, waits until it is empty, removes cgroups

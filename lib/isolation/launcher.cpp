@@ -49,8 +49,8 @@ bool write_proc(const char* path, const std::string& text) {
   return ok;
 }
 
-// In a new user namespace we hold all capabilities, but exec drops those of a uid that is not 0 there
-// unless they are ambient.
+// In a new user namespace we hold all capabilities, but exec drops those of a uid that is not 0
+// there unless they are ambient.
 bool keep_capabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> data{};
@@ -83,8 +83,7 @@ int run_child(void* pointer) {
   for (int fd = 0; fd < 3; ++fd)
     if (::dup2(launch.dev_null, fd) < 0) return child_fail(child, "dup2");
   // The caller made both descriptors larger than 4.
-  if (::dup2(launch.setup, k_setup_fd) < 0 ||
-      ::dup3(launch.binary, k_binary_fd, O_CLOEXEC) < 0 ||
+  if (::dup2(launch.setup, k_setup_fd) < 0 || ::dup3(launch.binary, k_binary_fd, O_CLOEXEC) < 0 ||
       ::syscall(SYS_close_range, k_binary_fd + 1, ~0U, 0) != 0)
     return child_fail(child, "arranging descriptors");
   sigset_t none;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts fabric-init in its namespaces and groups. From the clone on only system calls, no allocation:
-// the child shares our memory until it execs.
+// Starts fabric-init in its namespaces and groups. From the clone on only system calls, no
+// allocation: the child shares our memory until it execs.
 #pragma once
 
 #include <sys/types.h>
@@ -20,7 +20,7 @@ struct Launch {
   const std::vector<Fd>* join = nullptr;  // v1 `tasks` files
   int into_cgroup = -1;
   bool namespaces = false;
-  bool user_namespace = false;    // maps our own ids to themselves, capabilities become ambient
+  bool user_namespace = false;  // maps our own ids to themselves, capabilities become ambient
 };
 struct Launched {
   pid_t pid = 0;

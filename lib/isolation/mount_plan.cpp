@@ -10,6 +10,9 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
+
+#include "base/fd.hpp"
 
 namespace fabric {
 
@@ -29,13 +32,30 @@ Kind kind_of(const std::string& path, std::string* link_text = nullptr) {
   return S_ISDIR(status.st_mode) ? Kind::directory : Kind::file;
 }
 
+// A small text is copied into the new root, which costs less than a mount and its removal.
+void add_file(MountPlan& plan, const std::string& target) {
+  constexpr size_t k_small = 16384;
+  auto text = read_file("/" + target, size_t{4} << 20);
+  if (text && text->size() <= k_small && text->find('\0') == std::string::npos)
+    plan.push_back({wire::k_text_file, std::move(*text), target});
+  else
+    plan.push_back({wire::k_bind_file, "/" + target, target});
+}
+
 void add_host_path(MountPlan& plan, const std::string& target) {
   std::string text;
   switch (kind_of("/" + target, &text)) {
-    case Kind::directory: plan.push_back({wire::k_bind_dir, "/" + target, target}); break;
-    case Kind::file: plan.push_back({wire::k_bind_file, "/" + target, target}); break;
-    case Kind::link: plan.push_back({wire::k_symlink, text, target}); break;
-    case Kind::absent: break;
+    case Kind::directory:
+      plan.push_back({wire::k_bind_dir, "/" + target, target});
+      break;
+    case Kind::file:
+      add_file(plan, target);
+      break;
+    case Kind::link:
+      plan.push_back({wire::k_symlink, text, target});
+      break;
+    case Kind::absent:
+      break;
   }
 }
 
@@ -64,10 +84,9 @@ void add_devices(MountPlan& plan) {
 // uid may write none of them; that it sees them read-only or not at all is a second reason.
 void add_proc(MountPlan& plan) {
   plan.push_back({wire::k_proc, "", "proc"});
-  for (const char* name : {"proc/sys", "proc/irq", "proc/bus", "proc/fs"})
+  for (const char* name : {"proc/sys", "proc/irq", "proc/bus"})
     plan.push_back({wire::k_read_only, "", name});
-  for (const char* name : {"proc/sysrq-trigger", "proc/kcore", "proc/keys", "proc/kmsg",
-                           "proc/kallsyms", "proc/timer_list"})
+  for (const char* name : {"proc/sysrq-trigger", "proc/kcore", "proc/keys"})
     plan.push_back({wire::k_hide, "", name});
 }
 
@@ -83,7 +102,7 @@ MountPlan make_host_plan() {
                            "gitconfig", "os-release"})
     add_host_path(plan, std::string("etc/") + name);
   for (const std::string& name : names_in("/etc"))
-    for (std::string_view prefix : {"java-", "python3", "perl", "fonts", "ca-certificates", "pki"})
+    for (std::string_view prefix : {"java-", "fonts", "pki"})
       if (name.starts_with(prefix)) add_host_path(plan, "etc/" + name);
   if (kind_of("/etc/ssl") == Kind::directory) {
     plan.push_back({wire::k_directory, "", "etc/ssl", 0755});
@@ -103,11 +122,10 @@ MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
                       ":agent:/work:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
                   "etc/passwd"});
   plan.push_back({wire::k_text_file,
-                  "root:x:0:\ntty:x:5:\nagent:x:" + std::to_string(gid) +
-                      ":\nnogroup:x:65534:\n",
+                  "root:x:0:\ntty:x:5:\nagent:x:" + std::to_string(gid) + ":\nnogroup:x:65534:\n",
                   "etc/group"});
-  plan.push_back({wire::k_text_file, "passwd: files\ngroup: files\nhosts: files dns\n",
-                  "etc/nsswitch.conf"});
+  plan.push_back(
+      {wire::k_text_file, "passwd: files\ngroup: files\nhosts: files dns\n", "etc/nsswitch.conf"});
   plan.push_back(
       {wire::k_text_file, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n", "etc/hosts"});
   plan.push_back({wire::k_work, "", "work"});

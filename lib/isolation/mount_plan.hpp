@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a sandbox of level `process` sees of the host's files: a list of steps for the init, made once.
+// What a sandbox of level `process` sees of the host's files: a list of steps for the init, made
+// once.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,8 @@ Result<Fd> open_process(pid_t pid, uint64_t start_time) {
   if (fd < 0 && errno == ESRCH) return fail(ErrorCode::not_found, "the process has ended");
   if (fd < 0) return fail_errno(errno, "opening process " + std::to_string(pid));
   Fd pidfd(fd);
-  // The descriptor holds the pid: what /proc says from now on is about this very process, or nothing.
+  // The descriptor holds the pid: what /proc says from now on is about this very process, or
+  // nothing.
   auto found = read_start_time(pid);
   if (!found || *found != start_time || signal_process(pidfd, 0).has_value() == false)
     return fail(ErrorCode::not_found, "the process has ended");

@@ -16,9 +16,10 @@
 namespace fabric {
 
 struct SandboxCgroup {
-  std::vector<Fd> join;  // v1 `tasks` files: the init writes 0 to each, first thing of all.
-                         // (Writing a pid to cgroup.procs waits up to 16 ms for an RCU grace period.)
-  Fd into;               // unified: for CLONE_INTO_CGROUP; may be invalid
+  std::vector<Fd>
+      join;  // v1 `tasks` files: the init writes 0 to each, first thing of all.
+             // (Writing a pid to cgroup.procs waits up to 16 ms for an RCU grace period.)
+  Fd into;   // unified: for CLONE_INTO_CGROUP; may be invalid
   struct Leaf {
     Fd unified, memory;
   };

@@ -49,7 +49,8 @@ Result<ResourceUsage> read_usage(const CgroupHost& host, const std::string& name
       usage.oom_kills = oom_kills_v1(memory, name);
     }
     if (host.pids) {
-      auto pids = static_cast<uint32_t>(number_or_zero(host.pids.directory, name + "/pids.current"));
+      auto pids =
+          static_cast<uint32_t>(number_or_zero(host.pids.directory, name + "/pids.current"));
       usage.pids = pids > 0 ? pids - 1 : 0;  // without the init
     }
     const CgroupBase& accounts = host.cpuacct ? host.cpuacct : host.cpu;

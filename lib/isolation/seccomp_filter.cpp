@@ -93,8 +93,7 @@ Result<std::vector<Conditions>> alternatives(const toml::table& rule) {
     if (!value || *value < 0) return bad("values must be numbers");
     auto bits = static_cast<uint64_t>(*value);
     all.push_back(common);
-    all.back().push_back(
-        compare(arg, SCMP_CMP_MASKED_EQ, one_of != nullptr ? k_int : bits, bits));
+    all.back().push_back(compare(arg, SCMP_CMP_MASKED_EQ, one_of != nullptr ? k_int : bits, bits));
   }
   return all;
 }
@@ -110,9 +109,8 @@ Status add_group(scmp_filter_ctx context, const toml::table& group) {
     int number = ::seccomp_syscall_resolve_name(name->c_str());
     if (number < 0) continue;  // not of this architecture, or newer than this libseccomp
     for (const Conditions& conditions : all) {
-      int error = ::seccomp_rule_add_array(context, action, number,
-                                           static_cast<unsigned>(conditions.size()),
-                                           conditions.data());
+      int error = ::seccomp_rule_add_array(
+          context, action, number, static_cast<unsigned>(conditions.size()), conditions.data());
       if (error != 0) return fail_errno(-error, "seccomp policy: " + *name);
     }
   }

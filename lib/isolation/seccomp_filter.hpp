@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// policies/seccomp/default.toml as a BPF program. Compiled once at open; the init installs the bytes
-// as they are (41 us a task, against 309 for libseccomp's own loading).
+// policies/seccomp/default.toml as a BPF program. Compiled once at open; the init installs the
+// bytes as they are (41 us a task, against 309 for libseccomp's own loading).
 #pragma once
 
 #include <string_view>

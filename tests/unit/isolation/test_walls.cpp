@@ -33,7 +33,9 @@ struct Both {
 // A system call made by python3: prints "ok" or the name of the error.
 std::string call(int number, const std::string& arguments) {
   return "python3 -c 'import ctypes, errno, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-         "r = libc.syscall(" + std::to_string(number) + ", " + arguments + ")\n"
+         "r = libc.syscall(" +
+         std::to_string(number) + ", " + arguments +
+         ")\n"
          "print(\"ok\" if r >= 0 else errno.errorcode[ctypes.get_errno()])'";
 }
 
@@ -65,8 +67,9 @@ TEST_CASE("nothing outside of the work directory can be written") {
       "python3 -c 'import os, sys; os.open(sys.argv[1], os.O_WRONLY)' ";
   both.check(open_for_writing + "/proc/sys/kernel/core_pattern");
   // What it may write.
-  CHECK(run_shell(both.inside, "echo x > /work/a && echo x > /tmp/a && echo x > /dev/shm/a && "
-                               "mkdir d && mv a d/b && ln d/b c && echo > /dev/null")
+  CHECK(run_shell(both.inside,
+                  "echo x > /work/a && echo x > /tmp/a && echo x > /dev/shm/a && "
+                  "mkdir d && mv a d/b && ln d/b c && echo > /dev/null")
             .exit.exit_code == 0);
 }
 
@@ -79,8 +82,7 @@ TEST_CASE("links in the work directory lead nowhere") {
 TEST_CASE("set-user-id programs and device nodes give nothing") {
   Fixture fixture;
   REQUIRE(std::system(("cp /usr/bin/id " + fixture.work("id") + " && chmod 6755 " +
-                       fixture.work("id") + " && mknod -m 666 " + fixture.work("disk") +
-                       " b 254 0")
+                       fixture.work("id") + " && mknod -m 666 " + fixture.work("disk") + " b 254 0")
                           .c_str()) == 0);
   Sandbox sandbox = fixture.create();
   CHECK(run_shell(sandbox, "./id -u").out == "100001\n");
@@ -109,7 +111,8 @@ TEST_CASE("other processes can be neither seen nor touched") {
   both.check("kill -0 " + self);
   both.check("test $(ls -d /proc/[0-9]* | wc -l) -gt 8");
   // Its own init neither.
-  Outcome outcome = run_shell(both.inside, "kill -9 1; kill -TERM 1; kill -KILL -1; sleep 0.1; echo x");
+  Outcome outcome =
+      run_shell(both.inside, "kill -9 1; kill -TERM 1; kill -KILL -1; sleep 0.1; echo x");
   CHECK(run_shell(both.inside, "cat /proc/1/mem; ls /proc/1/fd").exit.exit_code != 0);
   CHECK(run_shell(both.inside, "prlimit --pid 1 --nofile=0").exit.exit_code != 0);
   CHECK(run(both.inside, request({"true"})).exit.exit_code == 0);
@@ -142,10 +145,10 @@ TEST_CASE("kinds of sockets") {
     const char* arguments;
     const char* error;
   } kinds[] = {
-      {"2, 3, 6", "EPERM"},             // raw
-      {"17, 3, 0", "EAFNOSUPPORT"},     // packet
-      {"40, 1, 0", "EAFNOSUPPORT"},     // vsock
-      {"38, 5, 0", "EAFNOSUPPORT"},     // alg
+      {"2, 3, 6", "EPERM"},              // raw
+      {"17, 3, 0", "EAFNOSUPPORT"},      // packet
+      {"40, 1, 0", "EAFNOSUPPORT"},      // vsock
+      {"38, 5, 0", "EAFNOSUPPORT"},      // alg
       {"2, 1, 262", "EPROTONOSUPPORT"},  // MPTCP
       {"16, 3, 16", "EPROTONOSUPPORT"},  // generic netlink
       {"16, 3, 0", "ok"},                // route
@@ -169,24 +172,24 @@ TEST_CASE("system calls that are refused") {
     const char* arguments;
     const char* error;
   } calls[] = {
-      {425, "4, ctypes.create_string_buffer(120)", "ENOSYS"},  // io_uring_setup
-      {435, "0, 0", "ENOSYS"},                                 // clone3
-      {272, "0x20000", "EPERM"},                               // unshare mounts
-      {272, "0x10000000", "EPERM"},                            // unshare users
-      {56, "0x10000011, 0, 0, 0, 0", "EPERM"},                 // clone into a user namespace
-      {101, "0, 0, 0, 0", "EPERM"},                            // ptrace TRACEME
-      {321, "0, 0, 0", "EPERM"},                               // bpf
-      {298, "0, 0, -1, -1, 0", "EPERM"},                       // perf_event_open
-      {323, "1", "EPERM"},                                     // userfaultfd
-      {250, "0, -3, 0, 0, 0", "EPERM"},                        // keyctl
-      {165, "0, b\"/work\", 0, 0x1000, 0", "EPERM"},           // mount
-      {430, "b\"tmpfs\", 0", "EPERM"},                         // fsopen
-      {161, "b\"/work\"", "EPERM"},                            // chroot
-      {135, "0xffffffff", "EPERM"},                            // personality
-      {16, "0, 0x5412, b\"x\"", "EPERM"},                      // TIOCSTI
+      {425, "4, ctypes.create_string_buffer(120)", "ENOSYS"},   // io_uring_setup
+      {435, "0, 0", "ENOSYS"},                                  // clone3
+      {272, "0x20000", "EPERM"},                                // unshare mounts
+      {272, "0x10000000", "EPERM"},                             // unshare users
+      {56, "0x10000011, 0, 0, 0, 0", "EPERM"},                  // clone into a user namespace
+      {101, "0, 0, 0, 0", "EPERM"},                             // ptrace TRACEME
+      {321, "0, 0, 0", "EPERM"},                                // bpf
+      {298, "0, 0, -1, -1, 0", "EPERM"},                        // perf_event_open
+      {323, "1", "EPERM"},                                      // userfaultfd
+      {250, "0, -3, 0, 0, 0", "EPERM"},                         // keyctl
+      {165, "0, b\"/work\", 0, 0x1000, 0", "EPERM"},            // mount
+      {430, "b\"tmpfs\", 0", "EPERM"},                          // fsopen
+      {161, "b\"/work\"", "EPERM"},                             // chroot
+      {135, "0xffffffff", "EPERM"},                             // personality
+      {16, "0, 0x5412, b\"x\"", "EPERM"},                       // TIOCSTI
       {16, "0, ctypes.c_ulong(0x100005412), b\"x\"", "EPERM"},  // the kernel takes 32 bits of it
-      {103, "3, 0, 0", "EPERM"},                               // syslog
-      {304, "-100, 0, 0", "EPERM"},                            // open_by_handle_at
+      {103, "3, 0, 0", "EPERM"},                                // syslog
+      {304, "-100, 0, 0", "EPERM"},                             // open_by_handle_at
   };
   for (auto [number, arguments, error] : calls) {
     INFO(number << " " << arguments);
@@ -208,13 +211,13 @@ TEST_CASE("memory file systems are bounded and charged") {
   spec.limits.memory_bytes = 64 << 20;
   Sandbox sandbox = fixture.create(spec);
   for (const char* place : {"/tmp", "/dev/shm"}) {
-    Outcome outcome = run_shell(
-        sandbox, std::string("head -c 100000000 /dev/zero > ") + place + "/x; rm -f " + place + "/x");
+    Outcome outcome = run_shell(sandbox, std::string("head -c 100000000 /dev/zero > ") + place +
+                                             "/x; rm -f " + place + "/x");
     INFO(outcome.err);
     CHECK(outcome.err.find("No space left") != std::string::npos);
   }
-  CHECK(run_shell(sandbox, "for i in $(seq 70000); do echo > /tmp/$i || exit 1; done").exit.exit_code !=
-        0);
+  CHECK(run_shell(sandbox, "for i in $(seq 70000); do echo > /tmp/$i || exit 1; done")
+            .exit.exit_code != 0);
 }
 
 TEST_CASE("programs that agents use do run") {
@@ -222,11 +225,13 @@ TEST_CASE("programs that agents use do run") {
   SandboxSpec spec = fixture.spec();
   spec.limits.memory_bytes = uint64_t{2} << 30;
   Sandbox sandbox = fixture.create(spec);
-  CHECK(run_shell(sandbox, "python3 -c 'import threading; t = threading.Thread(target=print, "
-                           "args=(\"thread\",)); t.start(); t.join()'")
+  CHECK(run_shell(sandbox,
+                  "python3 -c 'import threading; t = threading.Thread(target=print, "
+                  "args=(\"thread\",)); t.start(); t.join()'")
             .out == "thread\n");
-  CHECK(run_shell(sandbox, "git init -q r && cd r && git -c user.name=a -c user.email=b commit -q "
-                           "--allow-empty -m x && git log --oneline | wc -l")
+  CHECK(run_shell(sandbox,
+                  "git init -q r && cd r && git -c user.name=a -c user.email=b commit -q "
+                  "--allow-empty -m x && git log --oneline | wc -l")
             .out == "1\n");
   CHECK(run_shell(sandbox, "ps -e -o comm= | sort | head -1").exit.exit_code == 0);
   CHECK(run_shell(sandbox, "printf 'b\\na\\n' | sort | tr '\\n' ' '").out == "a b ");
