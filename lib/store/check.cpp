@@ -212,12 +212,12 @@ class StoreCheck {
 
 Result<CheckReport> Store::check() const {
   Environment& environment = *state_->environment;
-  int fd = -1;
-  ::mdb_env_get_fd(environment.get(), &fd);
   CheckReport report;
   for (int attempt = 0; attempt < 100; ++attempt) {
     const ReadTxn reader = TRY(read());
     const Txn& txn = *reader.state_;
+    int fd = -1;
+    ::mdb_env_get_fd(environment.get(), &fd);
     const std::optional<MetaPage> meta = read_meta_page(fd, ::mdb_txn_id(txn.raw()));
     if (!meta) continue;  // a busy writer
     check_pages(fd, *meta, [&](const std::string& what) { report.problems.push_back(what); });

@@ -84,10 +84,10 @@ Result<MDB_txn*> Environment::begin(unsigned flags) {
     MDB_txn* txn = nullptr;
     rc = env_ == nullptr ? MDB_PANIC : ::mdb_txn_begin(env_, nullptr, flags, &txn);
     if (rc == 0) return txn;
+    int dead = 0;
+    if (rc == MDB_READERS_FULL) ::mdb_reader_check(env_, &dead);
     leave();
     if (rc == MDB_READERS_FULL) {
-      int dead = 0;
-      ::mdb_reader_check(env_, &dead);
       if (dead == 0) break;
     } else if (rc == MDB_MAP_RESIZED) {  // another process has grown it
       if (!alone([this] { remap(0); })) break;
