@@ -37,6 +37,7 @@ struct MonoTime {
 };
 constexpr MonoTime operator+(MonoTime t, Duration d) { return {t.ns + d.ns}; }
 constexpr Duration operator-(MonoTime a, MonoTime b) { return {a.ns - b.ns}; }
+constexpr Duration operator+(Duration a, Duration b) { return {a.ns + b.ns}; }
 constexpr WallTime operator+(WallTime t, Duration d) { return {t.us + d.ns / 1000}; }
 constexpr Duration operator-(WallTime a, WallTime b) { return {(a.us - b.us) * 1000}; }
 

@@ -129,7 +129,6 @@ Result<std::optional<Task>> AgentScheduler::finish(uint64_t sequence, uint64_t a
   task->dropped_bytes = outcome.dropped_bytes;
   task->cpu = outcome.cpu;
   task->memory_peak_bytes = outcome.memory_peak_bytes;
-  task->usage += outcome.usage;
   bool stop_was_asked = task->reason == Reason::user || task->reason == Reason::agent_gone;
   if (!outcome.result.head.empty() || !outcome.result.whole)
     TRY_STATUS(txn_.save_result(sequence, outcome.result));
@@ -138,6 +137,15 @@ Result<std::optional<Task>> AgentScheduler::finish(uint64_t sequence, uint64_t a
   else
     TRY_STATUS(end(*task, outcome.state, outcome.reason, outcome.detail));
   touch(task->agent);
+  return task;
+}
+
+Result<std::optional<Task>> AgentScheduler::add_usage(uint64_t sequence, uint64_t attempt_id,
+                                                      const Usage& usage) {
+  std::optional<Task> task = TRY(txn_.find_task(sequence));
+  if (!task || task->attempt_id != attempt_id) return std::optional<Task>();
+  task->usage += usage;
+  TRY_STATUS(txn_.save_task(*task));
   return task;
 }
 

@@ -35,7 +35,6 @@ struct Outcome {
   uint64_t result_bytes = 0, stderr_bytes = 0, dropped_bytes = 0;
   Duration cpu;
   uint64_t memory_peak_bytes = 0;
-  Usage usage;
   TaskResult result;
 };
 
@@ -55,6 +54,10 @@ class AgentScheduler {
   // was asked to stop (request_cancel) ends as cancelled whatever the outcome says.
   Result<std::optional<Task>> finish(uint64_t sequence, uint64_t attempt_id,
                                      const Outcome& outcome);
+
+  // Adds to what the task used. nullopt as for finish(). A report that is sent again after a crash
+  // between its commit and its acknowledgement counts twice.
+  Result<std::optional<Task>> add_usage(uint64_t sequence, uint64_t attempt_id, const Usage& usage);
 
   // A running attempt that ended without an outcome goes back to its place in the queue. `lost`
   // attempts count: after `max_lost` the task fails with reason lost.

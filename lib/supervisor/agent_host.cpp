@@ -6,6 +6,12 @@
 #include "telemetry/log.hpp"
 
 namespace fabric {
+namespace {
+
+// Beyond the grace that init was given.
+constexpr Duration k_end_patience = Duration::seconds(5);
+
+}  // namespace
 
 AgentHost::AgentHost(TaskRunner::Context context, const Agent& agent, Sandbox sandbox,
                      TaskRunner::Hooks hooks, OnEnd on_end)
@@ -14,7 +20,8 @@ AgentHost::AgentHost(TaskRunner::Context context, const Agent& agent, Sandbox sa
       identity_(std::move(sandbox.identity)),
       pidfd_(std::move(sandbox.pidfd)),
       connection_(std::make_shared<InitConnection>(std::move(sandbox.connection))),
-      on_end_(std::move(on_end)) {
+      on_end_(std::move(on_end)),
+      requeue_(hooks.requeue) {
   runner_ = agent.definition.kind == AgentKind::worker
                 ? make_worker_runner(context_, agent, connection_, std::move(hooks))
                 : make_exec_runner(context_, agent, connection_, std::move(hooks));
@@ -23,13 +30,19 @@ AgentHost::AgentHost(TaskRunner::Context context, const Agent& agent, Sandbox sa
 AgentHost::~AgentHost() {
   if (connected_) context_.loop.forget(connection_->fd());
   if (pidfd_) context_.loop.forget(pidfd_.get());
+  if (end_timer_ != 0) context_.loop.cancel(end_timer_);
 }
 
+// Edge-triggered: writability matters only after the socket was full, and on_readable() reads until
+// there is nothing left.
 Status AgentHost::watch() {
-  TRY_STATUS(context_.loop.watch(connection_->fd(), EPOLLIN, [this](uint32_t events) {
-    if ((events & EPOLLOUT) != 0) send_pending();
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) on_readable();
-  }));
+  TRY_STATUS(
+      context_.loop.watch(connection_->fd(), EPOLLIN | EPOLLOUT | EPOLLET, [this](uint32_t events) {
+        if ((events & EPOLLOUT) != 0 && connected_) {
+          [[maybe_unused]] Status sent = connection_->flush();
+        }
+        if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) on_readable();
+      }));
   // One shot: a pidfd stays readable for ever.
   return context_.loop.watch(pidfd_.get(), EPOLLIN | EPOLLONESHOT, [this](uint32_t) {
     if (connected_) on_readable();  // what it said last
@@ -57,14 +70,15 @@ void AgentHost::on_readable() {
     if (!*event) break;
     handle(**event);
   }
-  send_pending();
 }
 
 void AgentHost::handle(const InitEvent& event) {
   if (const auto* state = std::get_if<InitState>(&event)) {
     if (!adopted_) return;
     adopted_ = false;
-    runner_->begin(*state, std::move(running_at_adoption_));
+    std::vector<Task> running = std::move(running_at_adoption_);
+    running_at_adoption_.clear();
+    runner_->begin(*state, std::move(running));
     if (reconciled_) reconciled_();
   } else if (const auto* exit = std::get_if<AttemptExit>(&event)) {
     runner_->on_exit(*exit);
@@ -79,24 +93,37 @@ void AgentHost::connection_broken(const Error& error) {
   log::info("connection to init closed", {{"agent", agent_id_}, {"why", error.message}});
   context_.loop.forget(connection_->fd());
   connected_ = false;
+  destroy();
+}
+
+void AgentHost::destroy() {
   context_.launcher.post([identity = identity_](IsolationManager& manager) {
     [[maybe_unused]] Status destroyed = manager.destroy_sandbox(identity);
     return std::function<void()>();
   });
 }
 
-void AgentHost::send_pending() {
-  if (!connected_) return;
-  if (connection_->wants_write()) [[maybe_unused]]
-    Status sent = connection_->flush();
-  uint32_t out = connection_->wants_write() ? static_cast<uint32_t>(EPOLLOUT) : 0U;
-  [[maybe_unused]] Status changed = context_.loop.change(connection_->fd(), EPOLLIN | out);
+void AgentHost::stop(AttemptId attempt) {
+  for (Task& task : running_at_adoption_)
+    if (task.attempt_id == attempt) task.reason = Reason::user;  // begin() sees it
+  runner_->stop(attempt);
 }
 
 void AgentHost::shut_down(Duration grace) {
   if (shutting_down_) return;
   shutting_down_ = true;
   [[maybe_unused]] Status sent = connection_->shut_down(grace);
+  end_timer_ = context_.loop.after(grace + k_end_patience, [this] {
+    end_timer_ = 0;
+    log::warn("init does not end", {{"agent", agent_id_}});
+    destroy();
+  });
+}
+
+void AgentHost::abandon(AgentScheduler::Requeue why, const std::string& detail) {
+  runner_->abandon(why, detail);
+  for (const Task& task : running_at_adoption_) requeue_(task, why, detail, [] {});
+  running_at_adoption_.clear();
 }
 
 }  // namespace fabric

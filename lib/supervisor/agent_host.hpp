@@ -33,15 +33,19 @@ class AgentHost {
 
   [[nodiscard]] TaskRunner& runner() { return *runner_; }
   [[nodiscard]] const SandboxIdentity& identity() const { return identity_; }
-  // Everything in it is stopped within `grace`, then init exits.
+  // The two-step stop of one attempt, also of one whose adoption is under way.
+  void stop(AttemptId attempt);
+  // Everything in it is stopped within `grace`, then init exits; when it does not, it is destroyed.
   void shut_down(Duration grace);
+  // After the sandbox was destroyed: all that it ran goes back into the queue.
+  void abandon(AgentScheduler::Requeue why, const std::string& detail);
 
  private:
   Status watch();
   void on_readable();
   void handle(const InitEvent& event);
   void connection_broken(const Error& error);
-  void send_pending();
+  void destroy();
 
   TaskRunner::Context context_;
   std::string agent_id_;
@@ -55,6 +59,9 @@ class AgentHost {
   bool shutting_down_ = false;
   std::vector<Task> running_at_adoption_;
   std::function<void()> reconciled_;
+  std::function<void(const Task&, AgentScheduler::Requeue, std::string, std::function<void()>)>
+      requeue_;
+  EventLoop::TimerId end_timer_ = 0;
 };
 
 }  // namespace fabric

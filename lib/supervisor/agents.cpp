@@ -92,21 +92,30 @@ TaskRunner::Hooks SupervisorCore::hooks_for(const std::string& id) {
     requeue(task, why, detail, std::move(done));
   };
   hooks.new_attempt_id = [this](std::function<void(AttemptId)> use) {
-    auto attempt = std::make_shared<AttemptId>(0);
-    writer_->post(
-        [attempt](store::WriteTxn& txn, Dispatcher&) -> Status {
-          *attempt = TRY(txn.next_unique());
-          return {};
-        },
-        [attempt, use = std::move(use)](Status status) {
-          if (status) use(*attempt);
-        });
+    new_attempt_id(std::move(use));
+  };
+  hooks.usage = [this](const Task& task, Usage usage, std::function<void()> committed) {
+    add_usage(task, usage, std::move(committed));
   };
   hooks.heartbeat = [this, id] {
     if (Entry* entry = find(id)) entry->heartbeat_at = clock_.now();
   };
   hooks.broken = [this, id](std::string why) { agent_broken(id, why); };
   return hooks;
+}
+
+void SupervisorCore::new_attempt_id(std::function<void(AttemptId)> use) {
+  auto attempt = std::make_shared<AttemptId>(0);
+  writer_->post(
+      [attempt](store::WriteTxn& txn, Dispatcher&) -> Status {
+        *attempt = TRY(txn.next_unique());
+        return {};
+      },
+      [this, attempt, use = std::move(use)](Status status) {
+        if (status) return use(*attempt);
+        log::error("no attempt id yet", {{"error", status.error().message}});
+        loop_->after(Duration::seconds(1), [this, use] { new_attempt_id(use); });
+      });
 }
 
 void SupervisorCore::spawn(const AgentDefinition& definition, Responder responder) {
@@ -170,9 +179,13 @@ void SupervisorCore::make_ready(Entry& entry) {
         Entry* made = find(id);
         if (!made) return;
         if (!status) {
-          log::error("agent not ready", {{"agent", id}, {"error", status.error().message}});
-          for (Responder& waiter : made->spawn_waiters) waiter.error(status.error());
-          made->spawn_waiters.clear();
+          log::error("agent not ready yet", {{"agent", id}, {"error", status.error().message}});
+          // A full disk passes; a termination that came first does not, and goes its own way.
+          if (status.error().code == ErrorCode::unavailable)
+            loop_->after(Duration::seconds(1), [this, id] {
+              Entry* again = find(id);
+              if (again && again->host && !again->terminating) make_ready(*again);
+            });
           return;
         }
         made->agent = *ready;
@@ -188,15 +201,22 @@ void SupervisorCore::launch_failed(Entry& entry, const Error& error) {
   log::warn("sandbox not made", {{"agent", id}, {"error", error.message}});
   if (!entry.was_ready && !entry.terminating) {
     // Its spawn was never acknowledged: it leaves nothing behind.
-    std::vector<Responder> waiters = std::move(entry.spawn_waiters);
+    entry.terminating = true;
     writer_->post(
         [this, id](store::WriteTxn& txn, Dispatcher&) -> Status {
-          return LifecycleManager(txn, clock_.now()).remove(id);
+          LifecycleManager lifecycle(txn, clock_.now());
+          Agent gone = TRY(lifecycle.change(id, AgentEvent::terminate, ""));
+          TRY(AgentScheduler(txn, clock_.now()).cancel_all(gone));
+          return lifecycle.remove(id);
         },
-        [this, id, error, waiters = std::move(waiters)](Status) {
+        [this, id, error](Status) {
+          Entry* failed = find(id);
+          if (!failed) return;
+          for (const Responder& waiter : failed->spawn_waiters) waiter.error(error);
+          for (const Responder& waiter : failed->terminate_waiters)
+            waiter.result(control::encode_counts({{"cancelled", 0}, {"stopped", 0}}));
           agents_.erase(id);
           remove_directories(workspace_, id);
-          for (const Responder& waiter : waiters) waiter.error(error);
           check_down();
         });
     return;
@@ -245,18 +265,35 @@ void SupervisorCore::host_ended(const std::string& id) {
         return {};
       },
       {});
-  // Only when its cgroup is seen empty may its tasks run anywhere else.
-  launcher_->post([this, id, identity = entry->host->identity(),
-                   journal = journal_path(entry->agent)](IsolationManager& manager) {
+  destroy(entry->host->identity(), journal_path(entry->agent),
+          [this, id](const std::vector<AttemptExit>& journal) { sandbox_destroyed(id, journal); });
+}
+
+// Only when its cgroup is seen empty may its tasks run anywhere else: until then it tries again.
+void SupervisorCore::destroy(const SandboxIdentity& identity, const std::string& journal,
+                             std::function<void(const std::vector<AttemptExit>&)> then) {
+  launcher_->post([this, identity, journal, then = std::move(then)](IsolationManager& manager) {
     Status destroyed = manager.destroy_sandbox(identity);
-    if (!destroyed)
-      log::error("sandbox not destroyed", {{"agent", id}, {"error", destroyed.error().message}});
+    if (!destroyed) {
+      log::error("sandbox not destroyed yet",
+                 {{"cgroup", identity.cgroup}, {"error", destroyed.error().message}});
+      return std::function<void()>([this, identity, journal, then] {
+        loop_->after(Duration::seconds(1),
+                     [this, identity, journal, then] { destroy(identity, journal, then); });
+      });
+    }
     // What init recorded and could not say any more.
-    std::vector<AttemptExit> exits =
-        read_exit_journal(journal).value_or(std::vector<AttemptExit>{});
-    ::unlink(journal.c_str());
-    return std::function<void()>([this, id, exits] { sandbox_destroyed(id, exits); });
+    auto exits = read_exit_journal(journal).value_or(std::vector<AttemptExit>{});
+    return std::function<void()>([then, exits] { then(exits); });
   });
+}
+
+// Behind the ends that were taken from it: they are committed in order.
+void SupervisorCore::discard_journal(const std::string& path) {
+  writer_->post([](store::WriteTxn&, Dispatcher&) { return Status(); },
+                [path](Status status) {
+                  if (status) ::unlink(path.c_str());
+                });
 }
 
 void SupervisorCore::sandbox_destroyed(const std::string& id,
@@ -265,8 +302,8 @@ void SupervisorCore::sandbox_destroyed(const std::string& id,
   if (entry.agent.definition.kind == AgentKind::exec)
     for (const AttemptExit& exit : journal) entry.host->runner().on_exit(exit);
   auto why = going_down_ ? AgentScheduler::Requeue::interrupted : AgentScheduler::Requeue::lost;
-  entry.host->runner().abandon(
-      why, going_down_ ? "interrupted when fabric went down" : "its sandbox died");
+  entry.host->abandon(why, going_down_ ? "interrupted when fabric went down" : "its sandbox died");
+  discard_journal(journal_path(entry.agent));
   entry.host.reset();
   if (entry.terminating) return remove_agent(id);
   if (going_down_) return check_down();

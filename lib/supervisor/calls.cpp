@@ -57,7 +57,7 @@ void SupervisorCore::cancel(const std::string& id, Responder responder) {
         if (!status) return responder.error(status.error());
         Entry* entry = find(done->task.agent);
         if (done->reply.was == TaskState::running && entry && entry->host)
-          entry->host->runner().stop(done->task.attempt_id);
+          entry->host->stop(done->task.attempt_id);
         responder.result(control::encode(done->reply));
       });
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "lifecycle/lifecycle_manager.hpp"
@@ -21,6 +22,10 @@ using store::Ownership;
 
 // How long a command waits for a supervisor that holds the workspace but does not serve yet.
 constexpr Duration k_patience = Duration::seconds(10);
+// What is answered after one commit, behind what is queued before it.
+constexpr Duration k_answer_patience = Duration::seconds(60);
+// A display waits less.
+constexpr Duration k_usage_patience = Duration::seconds(3);
 
 tl::unexpected<Error> needs_supervisor() {
   return fail(ErrorCode::not_found, "no supervisor is running in this workspace",
@@ -37,8 +42,10 @@ struct Client::State {
   bool answer_lost = false;  // the last call may or may not have taken effect
 
   Status connect();
-  Result<control::Answer> call(std::string_view method, const std::string& params);
-  Result<std::string> read_line();
+  // `patience` 0: as long as it takes.
+  Result<control::Answer> call(std::string_view method, const std::string& params,
+                               Duration patience);
+  Result<std::string> read_line(Duration patience);
   Result<std::optional<Ownership>> own() const {
     return Ownership::acquire(workspace.owner_path(), Ownership::Kind::shared, Duration{});
   }
@@ -62,7 +69,8 @@ Status Client::State::connect() {
   }
 }
 
-Result<std::string> Client::State::read_line() {
+Result<std::string> Client::State::read_line(Duration patience) {
+  const MonoTime deadline = system_clock().monotonic() + patience;
   size_t scanned = 0;
   for (;;) {
     size_t end = received.find('\n', scanned);
@@ -72,6 +80,11 @@ Result<std::string> Client::State::read_line() {
       return line;
     }
     scanned = received.size();
+    pollfd wait{socket.get(), POLLIN, 0};
+    int64_t left = (deadline - system_clock().monotonic()).to_millis();
+    if (patience.ns != 0 && ::poll(&wait, 1, static_cast<int>(std::max<int64_t>(0, left))) == 0)
+      return fail(ErrorCode::timed_out, "the supervisor does not answer",
+                  "is it stopped? see: ps -o pid,stat,cmd -C fabric");
     char buffer[65536];
     ssize_t n = ::read(socket.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
@@ -84,7 +97,8 @@ Result<std::string> Client::State::read_line() {
   }
 }
 
-Result<control::Answer> Client::State::call(std::string_view method, const std::string& params) {
+Result<control::Answer> Client::State::call(std::string_view method, const std::string& params,
+                                            Duration patience) {
   int64_t id = next_call++;
   answer_lost = false;
   std::string message = control::encode_call(id, method, params);
@@ -95,7 +109,7 @@ Result<control::Answer> Client::State::call(std::string_view method, const std::
     if (n < 0) break;  // its answer, if it sent one before it went, is still to be read
     rest.remove_prefix(static_cast<size_t>(n));
   }
-  return control::decode_answer(id, TRY(read_line()));
+  return control::decode_answer(id, TRY(read_line(patience)));
 }
 
 template <class T, class Work>
@@ -118,7 +132,7 @@ bool Client::supervised() const { return state_->socket.valid(); }
 
 Status Client::ping() {
   if (!supervised()) return needs_supervisor();
-  TRY(state_->call("ping", "{}"));
+  TRY(state_->call("ping", "{}", k_patience));
   return {};
 }
 
@@ -127,7 +141,8 @@ Result<SubmitReply> Client::schedule(const Submission& submission) {
   // repetition finds them and changes nothing.
   for (int attempt = 0;; ++attempt) {
     if (supervised()) {
-      Result<control::Answer> answer = state_->call("schedule", control::encode(submission));
+      Result<control::Answer> answer =
+          state_->call("schedule", control::encode(submission), k_answer_patience);
       if (answer) return control::decode_submit_reply(answer->result());
       if (!state_->answer_lost || attempt == 3) return fail(answer.error());
       state_->received.clear();
@@ -147,7 +162,7 @@ Result<SubmitReply> Client::schedule(const Submission& submission) {
 
 Result<SpawnReply> Client::spawn(const AgentDefinition& definition) {
   if (!supervised()) return needs_supervisor();
-  TRY(state_->call("spawn", control::encode(definition)));
+  TRY(state_->call("spawn", control::encode(definition), Duration{}));
   store::Store store =
       TRY(store::Store::open(state_->workspace.store_dir(), store::Store::Mode::read));
   store::ReadTxn txn = TRY(store.read());
@@ -159,7 +174,8 @@ Result<SpawnReply> Client::spawn(const AgentDefinition& definition) {
 Result<CancelReply> Client::cancel(const std::string& task_id) {
   for (;;) {
     if (supervised()) {
-      control::Answer answer = TRY(state_->call("cancel", control::encode_id(task_id)));
+      control::Answer answer =
+          TRY(state_->call("cancel", control::encode_id(task_id), k_answer_patience));
       return control::decode_cancel_reply(answer.result());
     }
     if (std::optional<Ownership> own = TRY(state_->own()))
@@ -173,7 +189,8 @@ Result<CancelReply> Client::cancel(const std::string& task_id) {
 Result<TerminateReply> Client::terminate(const std::string& agent_id) {
   for (;;) {
     if (supervised()) {
-      control::Answer answer = TRY(state_->call("terminate", control::encode_id(agent_id)));
+      control::Answer answer =
+          TRY(state_->call("terminate", control::encode_id(agent_id), Duration{}));
       return TerminateReply{control::count_of(answer.result(), "cancelled"),
                             control::count_of(answer.result(), "stopped")};
     }
@@ -188,6 +205,9 @@ Result<TerminateReply> Client::terminate(const std::string& agent_id) {
             Agent stopping = TRY(lifecycle.change(agent_id, AgentEvent::terminate, ""));
             AgentScheduler scheduler(txn, system_clock().now());
             AgentScheduler::AgentGone gone = TRY(scheduler.cancel_all(stopping));
+            for (const Task& task : gone.running)  // of a sandbox that is gone
+              TRY(scheduler.requeue(task.sequence, task.attempt_id,
+                                    AgentScheduler::Requeue::interrupted, task.detail, 1));
             TRY_STATUS(lifecycle.remove(agent_id));
             return TerminateReply{gone.cancelled, gone.running.size()};
           });
@@ -197,7 +217,7 @@ Result<TerminateReply> Client::terminate(const std::string& agent_id) {
 
 Result<DownReply> Client::down() {
   if (!supervised()) return needs_supervisor();
-  control::Answer answer = TRY(state_->call("down", "{}"));
+  control::Answer answer = TRY(state_->call("down", "{}", Duration{}));
   // Its lock is the last thing that goes: then nothing of it is left.
   Ownership::acquire(state_->workspace.owner_path(), Ownership::Kind::shared, k_patience);
   return DownReply{control::count_of(answer.result(), "finished"),
@@ -207,7 +227,7 @@ Result<DownReply> Client::down() {
 Result<std::vector<std::pair<std::string, Client::Usage>>> Client::usage() {
   std::vector<std::pair<std::string, Usage>> agents;
   if (!supervised()) return agents;
-  control::Answer answer = TRY(state_->call("usage", "{}"));
+  control::Answer answer = TRY(state_->call("usage", "{}", k_usage_patience));
   if (!answer.result().IsObject()) return agents;
   for (const auto& member : answer.result().GetObject()) {
     Usage usage;

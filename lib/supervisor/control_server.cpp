@@ -12,6 +12,12 @@
 #include "telemetry/log.hpp"
 
 namespace fabric {
+namespace {
+
+constexpr size_t k_max_connections = 4096;
+constexpr size_t k_max_unread = size_t{1} << 20;  // bytes of answers
+
+}  // namespace
 
 void ControlServer::Responder::result(std::string_view json) const {
   server_->send(connection_, control::encode_result(call_, json));
@@ -60,13 +66,15 @@ bool ControlServer::admit(int socket) const {
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   if (peer.uid != ::geteuid() && peer.uid != 0) return false;
   Result<std::string> cgroups = read_file("/proc/" + std::to_string(peer.pid) + "/cgroup", 65536);
-  return !cgroups || cgroups->find("/" + agent_cgroup_ + "/") == std::string::npos;
+  return cgroups && cgroups->find("/" + agent_cgroup_ + "/") == std::string::npos;
 }
 
 void ControlServer::accept_all() {
   for (;;) {
+    if (connections_.size() >= k_max_connections) return pause_accepting();
     Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket) return;
+    if (!socket && (errno == EINTR || errno == ECONNABORTED)) continue;
+    if (!socket) return errno == EAGAIN ? void() : pause_accepting();
     if (!admit(socket.get())) {
       log::warn("control connection refused", {{"why", "peer is not the owner, or is an agent"}});
       continue;
@@ -79,35 +87,39 @@ void ControlServer::accept_all() {
   }
 }
 
-void ControlServer::serve(uint64_t id, uint32_t events) {
-  auto found = connections_.find(id);
-  if (found == connections_.end()) return;
-  if ((events & EPOLLOUT) != 0) flush(id);
-  found = connections_.find(id);
-  if (found == connections_.end() || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-  if (!read_some(found->second)) {
-    found->second.input_closed = true;
-    // A client that only shut its sending side still gets its answers.
-    if (found->second.unanswered == 0 || (events & (EPOLLHUP | EPOLLERR)) != 0) return drop(id);
-    loop_.change(found->second.socket.get(), found->second.watching_write ? EPOLLOUT : 0U);
-  }
-  dispatch_lines(id);
+// Out of descriptors: those that wait would wake us again and again.
+void ControlServer::pause_accepting() {
+  [[maybe_unused]] Status changed = loop_.change(listener_.get(), 0);
+  loop_.after(Duration::millis(100), [this] {
+    if (listener_) [[maybe_unused]]
+      Status again = loop_.change(listener_.get(), EPOLLIN);
+  });
 }
 
-bool ControlServer::read_some(Connection& connection) {
+void ControlServer::serve(uint64_t id, uint32_t events) {
+  if ((events & EPOLLOUT) != 0) flush(id);
+  auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  if ((events & (EPOLLIN | EPOLLHUP)) != 0 && !found->second.input_closed) read_some(found->second);
+  dispatch_lines(id);
+  // Hung up in both directions: what it asked for is done, but nobody hears the answer.
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) return drop(id);
+  settle(id);
+}
+
+void ControlServer::read_some(Connection& connection) {
   char buffer[65536];
   for (int round = 0; round < 64; ++round) {
     ssize_t n = ::read(connection.socket.get(), buffer, sizeof buffer);
-    if (n > 0) {
-      connection.in.append(buffer, static_cast<size_t>(n));
-      if (connection.in.size() > control::k_max_line) return false;
-      if (static_cast<size_t>(n) < sizeof buffer) return true;
-      continue;
-    }
     if (n < 0 && errno == EINTR) continue;
-    return n < 0 && errno == EAGAIN;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) {
+      connection.input_closed = true;
+      return;
+    }
+    connection.in.append(buffer, static_cast<size_t>(n));
+    if (static_cast<size_t>(n) < sizeof buffer) return;
   }
-  return true;
 }
 
 void ControlServer::dispatch_lines(uint64_t id) {
@@ -115,13 +127,19 @@ void ControlServer::dispatch_lines(uint64_t id) {
     auto found = connections_.find(id);
     if (found == connections_.end()) return;
     Connection& connection = found->second;
+    connection.dispatching = true;
     size_t end = connection.in.find('\n', connection.scanned);
-    connection.scanned = end == std::string::npos ? connection.in.size() : 0;
-    if (end == std::string::npos) return;
-    std::string line = connection.in.substr(0, end);
-    connection.in.erase(0, end + 1);
-    Result<control::Call> call = control::decode_call(line);
+    if (end == std::string::npos) {
+      connection.in.erase(0, connection.consumed);
+      connection.consumed = 0;
+      connection.scanned = connection.in.size();
+      connection.dispatching = false;
+      break;
+    }
+    std::string_view line(connection.in.data() + connection.consumed, end - connection.consumed);
+    connection.consumed = connection.scanned = end + 1;
     connection.unanswered += 1;
+    Result<control::Call> call = control::decode_call(line);
     if (!call) {
       send(id, control::encode_error(0, call.error()));
       continue;
@@ -132,6 +150,13 @@ void ControlServer::dispatch_lines(uint64_t id) {
     responder.call_ = call->id;
     handler_(*call, responder);
   }
+  Connection& connection = connections_.at(id);
+  if (connection.in.size() <= control::k_max_line) return;
+  connection.in.clear();
+  connection.scanned = 0;
+  connection.input_closed = true;
+  connection.unanswered += 1;
+  send(id, control::encode_error(0, {ErrorCode::usage, "control message too long", ""}));
 }
 
 void ControlServer::send(uint64_t id, std::string message) {
@@ -140,24 +165,39 @@ void ControlServer::send(uint64_t id, std::string message) {
   if (found->second.unanswered > 0) found->second.unanswered -= 1;
   found->second.out += message;
   flush(id);
+  settle(id);
 }
 
 void ControlServer::flush(uint64_t id) {
-  Connection& connection = connections_.at(id);
-  while (!connection.out.empty()) {
-    ssize_t n =
-        ::send(connection.socket.get(), connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
+  auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  Connection& connection = found->second;
+  size_t sent = 0;
+  while (sent < connection.out.size()) {
+    ssize_t n = ::send(connection.socket.get(), connection.out.data() + sent,
+                       connection.out.size() - sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) return drop(id);
     if (n < 0) break;
-    connection.out.erase(0, static_cast<size_t>(n));
+    sent += static_cast<size_t>(n);
   }
-  bool want = !connection.out.empty();
-  if (!want && connection.input_closed && connection.unanswered == 0) return drop(id);
-  if (want == connection.watching_write) return;
-  connection.watching_write = want;
-  uint32_t in = connection.input_closed ? 0U : static_cast<uint32_t>(EPOLLIN);
-  loop_.change(connection.socket.get(), in | (want ? static_cast<uint32_t>(EPOLLOUT) : 0U));
+  connection.out.erase(0, sent);
+}
+
+// What to wait for next; nothing more, and the connection goes.
+void ControlServer::settle(uint64_t id) {
+  auto found = connections_.find(id);
+  if (found == connections_.end() || found->second.dispatching) return;
+  Connection& connection = found->second;
+  const bool owes = connection.unanswered > 0 || !connection.out.empty();
+  if (connection.input_closed && !owes) return drop(id);
+  // One that does not read its answers is not heard further.
+  const bool listen = !connection.input_closed && connection.out.size() < k_max_unread;
+  uint32_t wanted = (listen ? static_cast<uint32_t>(EPOLLIN) : 0U) |
+                    (connection.out.empty() ? 0U : static_cast<uint32_t>(EPOLLOUT));
+  if (wanted == connection.watched) return;
+  connection.watched = wanted;
+  [[maybe_unused]] Status changed = loop_.change(connection.socket.get(), wanted);
 }
 
 void ControlServer::drop(uint64_t id) {

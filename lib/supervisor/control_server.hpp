@@ -45,11 +45,13 @@ class ControlServer {
   struct Connection {
     Fd socket;
     std::string in;
-    size_t scanned = 0;  // of `in`, known to hold no line end
+    size_t consumed = 0;  // of `in`: lines that were dispatched
+    size_t scanned = 0;   // of `in`: holds no line end beyond `consumed`
     std::string out;
-    bool watching_write = false;
+    uint32_t watched = 1;  // epoll events; EPOLLIN at first
     uint32_t unanswered = 0;
     bool input_closed = false;
+    bool dispatching = false;  // its lines are being handled: it stays
   };
 
   ControlServer(EventLoop& loop, std::string agent_cgroup, Handler handler)
@@ -57,10 +59,12 @@ class ControlServer {
   void accept_all();
   [[nodiscard]] bool admit(int socket) const;
   void serve(uint64_t id, uint32_t events);
-  bool read_some(Connection& connection);
+  void pause_accepting();
+  static void read_some(Connection& connection);
   void dispatch_lines(uint64_t id);
   void send(uint64_t id, std::string message);
   void flush(uint64_t id);
+  void settle(uint64_t id);
   void drop(uint64_t id);
 
   EventLoop& loop_;

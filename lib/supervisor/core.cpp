@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +35,12 @@ Status SupervisorCore::open() {
   for (const char* directory : {"/agents", "/logs", "/run", "/run/agents"}) {
     std::string path = workspace_.state_dir() + directory;
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, path);
+  }
+  // Every attempt holds two descriptors here, every agent two, every client one.
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
   }
   // In a terminal a person watches; everywhere else the log is a file of JSON lines.
   if (::isatty(STDERR_FILENO) == 1)
@@ -85,7 +92,7 @@ Status SupervisorCore::run() {
   if (finishing_) isolation_->remove_empty_root();
   server_.reset();
   agents_.clear();
-  return ran;
+  return ran ? failure_ : ran;
 }
 
 // Everything is adopted: tell the world.
@@ -95,8 +102,8 @@ void SupervisorCore::serve() {
       [this](const control::Call& c, Responder responder) { call(c, responder); });
   if (!server) {
     log::error("control socket", {{"error", server.error().message}});
-    loop_->stop();
-    return;
+    failure_ = fail(server.error());
+    return go_down(std::nullopt);
   }
   server_ = std::move(*server);
   serving_ = true;
@@ -170,8 +177,14 @@ void SupervisorCore::finish_down() {
           waiter.result(
               control::encode_counts({{"finished", down_.finished}, {"stopped", down_.stopped}}));
         log::info("down");
-        loop_->stop();
+        stop_when_written(200);
       });
+}
+
+// A client that reads slowly still gets the answer it waits for, within two seconds.
+void SupervisorCore::stop_when_written(int tries) {
+  if (tries == 0 || !server_ || server_->all_written()) return loop_->stop();
+  loop_->after(Duration::millis(10), [this, tries] { stop_when_written(tries - 1); });
 }
 
 Status run_supervisor(const config::Workspace& workspace, const SupervisorOptions& options) {

@@ -55,6 +55,7 @@ class SupervisorCore {
   void stop_running_tasks();
   void check_down();
   void finish_down();
+  void stop_when_written(int tries);
   [[nodiscard]] std::string cgroup_root() const;
 
   // recovery.cpp: what a predecessor left
@@ -74,7 +75,11 @@ class SupervisorCore {
   void make_ready(Entry& entry);
   void start_again(const std::string& id, bool after_a_loss);
   void host_ended(const std::string& id);
+  void destroy(const SandboxIdentity& identity, const std::string& journal,
+               std::function<void(const std::vector<AttemptExit>&)> then);
+  void discard_journal(const std::string& path);
   void sandbox_destroyed(const std::string& id, const std::vector<AttemptExit>& journal);
+  void new_attempt_id(std::function<void(AttemptId)> use);
   void restart_or_give_up(Entry& entry);
   void agent_broken(const std::string& id, const std::string& why);
   void terminate(const std::string& id, Responder responder);
@@ -93,6 +98,7 @@ class SupervisorCore {
               std::function<void()> committed);
   void requeue(const Task& task, AgentScheduler::Requeue why, const std::string& detail,
                std::function<void()> done);
+  void add_usage(const Task& task, const Usage& usage, std::function<void()> committed);
   void ended_one(const std::string& agent_id, bool finished);
 
   // calls.cpp
@@ -115,6 +121,7 @@ class SupervisorCore {
   bool serving_ = false;
   bool going_down_ = false;
   bool finishing_ = false;
+  Status failure_;  // why the supervisor ended by itself
   DownReply down_;
   std::vector<Responder> down_waiters_;
   std::unique_ptr<ControlServer> server_;

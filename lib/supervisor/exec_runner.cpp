@@ -36,6 +36,7 @@ class ExecRunner final : public TaskRunner {
   struct Running {
     Task task;
     uint32_t slot = 0;
+    bool stop_asked = false;
     TaskFiles files;
   };
 
@@ -139,9 +140,10 @@ StartRequest ExecRunner::request_for(const Running& run, std::vector<std::string
 }
 
 void ExecRunner::stop(AttemptId attempt) {
-  if (running_.contains(attempt)) {
-    [[maybe_unused]] Status sent = connection_->stop(attempt, agent_.definition.grace);
-  }
+  auto found = running_.find(attempt);
+  if (found == running_.end()) return;
+  found->second.stop_asked = true;
+  [[maybe_unused]] Status sent = connection_->stop(attempt, agent_.definition.grace);
 }
 
 void ExecRunner::stop_all() {
@@ -158,9 +160,11 @@ void ExecRunner::on_exit(const AttemptExit& exit) {
   Running run = std::move(found->second);
   running_.erase(found);
   if (run.slot < slot_used_.size()) slot_used_[run.slot] = false;
-  if (going_down_ && exit.reason == EndReason::stopped) {
+  // Stopped, but for no fault or wish of its own: it runs again.
+  if (exit.reason == EndReason::stopped && (going_down_ || !run.stop_asked)) {
     hooks_.requeue(run.task, AgentScheduler::Requeue::interrupted,
-                   "interrupted when fabric went down",
+                   going_down_ ? "interrupted when fabric went down"
+                               : "its sandbox stopped without a supervisor",
                    [connection = connection_, attempt = exit.attempt] {
                      [[maybe_unused]] Status sent = connection->acknowledge_exit(attempt);
                    });

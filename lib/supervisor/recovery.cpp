@@ -81,6 +81,7 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
       entry.host = std::make_unique<AgentHost>(runner_context(), agent, std::move(**adopted),
                                                hooks_for(id), [this, id] { host_ended(id); });
       log::info("sandbox adopted", {{"agent", id}, {"running", std::to_string(running.size())}});
+      if (going_down_) entry.host->runner().set_going_down();
       Status begun = entry.host->begin_adopted(running, [this, agent] {
         writer_->post(
             [agent](store::WriteTxn&, Dispatcher& dispatcher) -> Status {
@@ -88,10 +89,12 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
               return {};
             },
             {});
+        if (going_down_) stop_running_tasks();
       });
       if (!begun)
         log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
       recovered_one();
+      check_down();
     });
   });
 }
@@ -102,6 +105,12 @@ bool SupervisorCore::finish_from_journal(const Agent& agent, const Task& task,
   if (agent.definition.kind != AgentKind::exec) return false;  // answers of workers died with it
   for (const AttemptExit& exit : journal) {
     if (exit.attempt != task.attempt_id) continue;
+    bool stop_was_asked = task.reason == Reason::user || task.reason == Reason::agent_gone;
+    if (exit.reason == EndReason::stopped && !stop_was_asked) {
+      requeue(task, AgentScheduler::Requeue::interrupted,
+              "its sandbox stopped without a supervisor", [] {});
+      return true;
+    }
     Outcome outcome = outcome_of(exit, task, agent.definition);
     if (Result<TaskFiles> files = open_task_files(workspace_, task)) {
       outcome.result = read_head(files->output, outcome.result_bytes);
@@ -115,26 +124,20 @@ bool SupervisorCore::finish_from_journal(const Agent& agent, const Task& task,
 
 // Destroys what there may be of the old sandbox, then makes a new one.
 void SupervisorCore::rebuild(const Agent& agent, std::vector<Task> running) {
-  launcher_->post([this, agent, running = std::move(running), identity = identity_of(agent),
-                   path = journal_path(agent)](IsolationManager& manager) {
-    Status destroyed = manager.destroy_sandbox(identity);
-    if (!destroyed)
-      log::error("sandbox not destroyed",
-                 {{"agent", agent.definition.id}, {"error", destroyed.error().message}});
-    std::vector<AttemptExit> journal = read_exit_journal(path).value_or(std::vector<AttemptExit>{});
-    ::unlink(path.c_str());
-    return std::function<void()>([this, agent, running, journal] {
-      const std::string id = agent.definition.id;
-      for (const Task& task : running)
-        if (!finish_from_journal(agent, task, journal))
-          requeue(task, AgentScheduler::Requeue::lost, "its sandbox died with the supervisor",
-                  [] {});
-      agents_.at(id).launching = false;
-      recovered_one();
-      if (agents_.at(id).terminating) return remove_agent(id);
-      start_again(id, agent.state == AgentState::ready);
-    });
-  });
+  destroy(identity_of(agent), journal_path(agent),
+          [this, agent, running = std::move(running)](const std::vector<AttemptExit>& journal) {
+            const std::string id = agent.definition.id;
+            for (const Task& task : running)
+              if (!finish_from_journal(agent, task, journal))
+                requeue(task, AgentScheduler::Requeue::lost, "its sandbox died with the supervisor",
+                        [] {});
+            discard_journal(journal_path(agent));
+            agents_.at(id).launching = false;
+            recovered_one();
+            if (agents_.at(id).terminating) return remove_agent(id);
+            if (going_down_) return check_down();
+            start_again(id, agent.state == AgentState::ready);
+          });
 }
 
 }  // namespace fabric

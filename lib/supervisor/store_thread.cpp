@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "scheduler/agent_scheduler.hpp"
@@ -21,20 +23,31 @@ void Dispatcher::unavailable(const std::string& agent_id) { agents_.erase(agent_
 Result<std::vector<Dispatcher::Claim>> Dispatcher::fill(store::WriteTxn& txn, WallTime now) {
   std::vector<Claim> claims;
   if (paused_) return claims;
-  AgentScheduler scheduler(txn, now);
   std::unordered_set<std::string> dirty;
   dirty.swap(dirty_);
   for (const std::string& id : dirty) {
     auto found = agents_.find(id);
     if (found == agents_.end()) continue;
-    const Agent& agent = found->second;
-    size_t running = TRY(txn.running_tasks(agent.number)).size();
-    for (; running < agent.definition.max_concurrent_tasks; ++running) {
-      std::optional<Task> task = TRY(scheduler.claim(agent));
-      if (!task) break;
-      claims.push_back({std::move(*task), agent.number});
-    }
+    // A queue that is damaged must not starve the others.
+    Result<std::vector<Claim>> taken = fill_one(txn, now, found->second);
+    if (!taken) log::error("queue not served", {{"agent", id}, {"error", taken.error().message}});
+    if (taken) std::move(taken->begin(), taken->end(), std::back_inserter(claims));
   }
+  return claims;
+}
+
+Result<std::vector<Dispatcher::Claim>> Dispatcher::fill_one(store::WriteTxn& txn, WallTime now,
+                                                            const Agent& agent) {
+  std::vector<Claim> claims;
+  store::WriteTxn nested = TRY(txn.nested());
+  AgentScheduler scheduler(nested, now);
+  size_t running = TRY(nested.running_tasks(agent.number)).size();
+  for (; running < agent.definition.max_concurrent_tasks; ++running) {
+    std::optional<Task> task = TRY(scheduler.claim(agent));
+    if (!task) break;
+    claims.push_back({std::move(*task), agent.number});
+  }
+  TRY_STATUS(nested.commit());
   return claims;
 }
 
@@ -101,17 +114,7 @@ void StoreThread::run_batch(std::vector<Job> batch) {
       results[i] = batch[i].work(nested, dispatcher_);
       if (results[i]) results[i] = nested.commit();
     }
-    if (!dispatcher_.idle()) {
-      store::WriteTxn nested = TRY(txn.nested());
-      Result<std::vector<Dispatcher::Claim>> filled = dispatcher_.fill(nested, clock_.now());
-      if (filled) {
-        TRY_STATUS(nested.commit());
-        claims = std::move(*filled);
-      } else {
-        log::error("filling slots failed", {{"error", filled.error().message}});
-        retry_later();
-      }
-    }
+    if (!dispatcher_.idle()) claims = TRY(dispatcher_.fill(txn, clock_.now()));
     return txn.commit();
   };
   Status committed = attempt();

@@ -43,6 +43,9 @@ class Dispatcher {
   void mark_all();
 
  private:
+  static Result<std::vector<Claim>> fill_one(store::WriteTxn& txn, WallTime now,
+                                             const Agent& agent);
+
   std::unordered_map<std::string, Agent> agents_;
   std::unordered_set<std::string> dirty_;
   bool paused_ = false;

@@ -37,6 +37,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
         requeue;
     // A number for an attempt that is no task (a worker process); answered later, in the loop.
     std::function<void(std::function<void(AttemptId)>)> new_attempt_id;
+    // What an attempt used, beyond what was reported before.
+    std::function<void(const Task&, Usage, std::function<void()> committed)> usage;
     std::function<void()> heartbeat;
     // The agent cannot go on (its worker dies again and again).
     std::function<void(std::string why)> broken;

@@ -61,6 +61,22 @@ void SupervisorCore::requeue(const Task& task, AgentScheduler::Requeue why,
       });
 }
 
+void SupervisorCore::add_usage(const Task& task, const Usage& usage,
+                               std::function<void()> committed) {
+  writer_->post(
+      [this, sequence = task.sequence, attempt = task.attempt_id, usage](store::WriteTxn& txn,
+                                                                         Dispatcher&) -> Status {
+        TRY(AgentScheduler(txn, clock_.now()).add_usage(sequence, attempt, usage));
+        return {};
+      },
+      [this, task, usage, committed = std::move(committed)](Status status) {
+        if (status) return committed();
+        log::error("usage not stored yet", {{"task", task.id}, {"error", status.error().message}});
+        loop_->after(Duration::seconds(1),
+                     [this, task, usage, committed] { add_usage(task, usage, committed); });
+      });
+}
+
 void SupervisorCore::ended_one(const std::string& agent_id, bool finished) {
   if (going_down_) (finished ? down_.finished : down_.stopped) += 1;
   if (going_down_) check_down();

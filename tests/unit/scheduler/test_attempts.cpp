@@ -24,7 +24,6 @@ TEST_CASE("a claim starts an attempt, its end is stored") {
   outcome.result_bytes = 5;
   outcome.cpu = Duration::millis(7);
   outcome.memory_peak_bytes = 4096;
-  outcome.usage.input_tokens = 10;
   Task done = *q.finish(*running, outcome);
   CHECK(done.state == TaskState::completed);
   Task stored = q.get("t1");
@@ -35,7 +34,6 @@ TEST_CASE("a claim starts an attempt, its end is stored") {
   CHECK(stored.result_bytes == 5);
   CHECK(stored.cpu == Duration::millis(7));
   CHECK(stored.memory_peak_bytes == 4096);
-  CHECK(stored.usage.input_tokens == 10);
   CHECK(ok(ok(q.store().read()).find_result(stored.sequence))->head == "hello");
   CHECK(q.counts().completed == 1);
 }
@@ -213,12 +211,23 @@ TEST_CASE("the end of an agent ends its tasks") {
   require_clean(q.store());
 }
 
-TEST_CASE("usage adds up over attempts") {
+TEST_CASE("usage adds up over attempts, and an older attempt cannot report any more") {
   Queue q;
   ok(q.schedule(task_for("a1", "t1")));
-  Outcome outcome = failed_with(1);
-  outcome.usage.output_tokens = 5;
-  CHECK(q.finish(*q.claim(), outcome)->usage.output_tokens == 5);
+  const auto report = [&](const Task& task) {
+    Usage usage;
+    usage.output_tokens = 5;
+    return ok(q.in_txn([&](AgentScheduler& s, store::WriteTxn&) {
+      return s.add_usage(task.sequence, task.attempt_id, usage);
+    }));
+  };
+  Task first = *q.claim();
+  CHECK(report(first)->usage.output_tokens == 5);
+  q.requeue(first, Requeue::lost);
+  Task second = *q.claim();
+  CHECK_FALSE(report(first));
+  CHECK(report(second)->usage.output_tokens == 10);
+  CHECK(q.finish(second)->usage.output_tokens == 10);
 }
 
 TEST_CASE("what was not committed did not happen") {
