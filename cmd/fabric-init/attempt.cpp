@@ -15,11 +15,8 @@ void signal_attempt(Slot& slot, int signal_number) {
 }
 
 void kill_attempt(Slot& slot) {
-  if (kill_leaf(slot.leaf)) return;
   if (slot.pid > 0) kill(-slot.pid, SIGKILL);
-  // Without cgroups there is one slot (the supervisor sees to that), so in our own pid namespace
-  // everybody else belongs to this attempt.
-  if (getpid() == 1) kill(-1, SIGKILL);
+  kill_leaf(slot.leaf);
 }
 
 void stop_attempt(Slot& slot, int64_t grace) {
@@ -36,11 +33,7 @@ void main_ended(Init& init, Slot& slot, const siginfo_t& info, uint64_t cpu_ns) 
   slot.status = info.si_status;
   slot.cpu_ns = cpu_ns;
   // Nothing survives its task.
-  if (slot.leaf.events < 0 && slot.leaf.processes < 0) {
-    if (getpid() == 1) kill(-1, SIGKILL);
-  } else if (populated(slot.leaf)) {
-    kill_leaf(slot.leaf);
-  }
+  if (populated(slot.leaf)) kill_leaf(slot.leaf);
   settle(init, slot);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leaf.hpp"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "sys.hpp"
 
@@ -44,7 +46,7 @@ void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2) {
   leaf.cpu = open_in(fds.unified, "cpu.stat", O_RDONLY);
   leaf.tasks = open_in(fds.memory, "tasks", O_WRONLY);
   if (fds.memory >= 0 && leaf.tasks < 0) refuse("opening the memory group", "tasks", errno);
-  leaf.processes = open_in(fds.unified >= 0 ? fds.unified : fds.memory, "cgroup.procs", O_RDONLY);
+  leaf.processes = open_in(fds.unified, "cgroup.procs", O_RDONLY);
   if (memory_v2) {
     leaf.oom = open_in(fds.unified, "memory.events", O_RDONLY);
     leaf.peak = open_in(fds.unified, "memory.peak", O_RDWR);
@@ -81,16 +83,41 @@ bool oom_killed(const Leaf& leaf) {
 
 bool populated(const Leaf& leaf) {
   if (leaf.events >= 0) return field(leaf.events, "populated") != 0;
-  char text[64];
-  return leaf.processes >= 0 && read_control(leaf.processes, text, sizeof text) != 0;
+  // A v1 group does not say so, and its list of members is cached for as long as it is asked for.
+  // But without the unified hierarchy there is one slot: every child of ours is the attempt's.
+  siginfo_t info{};
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
+
+namespace {
+
+// Children of ours become what their parents leave behind, so this meets everybody in the end.
+void kill_children() {
+  if (getpid() == 1) {
+    kill(-1, SIGKILL);
+    return;
+  }
+  char path[64], text[4096];
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  read_control(fd, text, sizeof text);
+  if (fd >= 0) close(fd);
+  char* end = text;
+  for (char* at = text; *at != 0; at = end + 1) {
+    long pid = strtol(at, &end, 10);
+    if (pid <= 1 || *end != ' ') break;
+    kill(static_cast<pid_t>(pid), SIGKILL);
+  }
+}
+
+}  // namespace
 
 // Not cgroup.kill: it leaves a mark on the group (kill_seq in kernel/cgroup/cgroup.c, measured on
 // 6.18) by which whoever is later cloned into it from another group is killed at birth, and a leaf
 // serves one attempt after the other. Frozen, the processes cannot fork while they are killed; a
 // frozen process still dies of SIGKILL.
-bool kill_leaf(const Leaf& leaf) {
-  if (leaf.processes < 0) return false;
+void kill_leaf(const Leaf& leaf) {
+  if (leaf.processes < 0) return kill_children();
   const bool frozen = leaf.freeze >= 0 && pwrite(leaf.freeze, "1", 1, 0) == 1;
   // The list is in our own pid namespace, whose processes only we reap. What was forked meanwhile
   // is met by the next round: the caller comes back as long as populated() holds.
@@ -106,8 +133,8 @@ bool kill_leaf(const Leaf& leaf) {
       if (pid > 1) kill(static_cast<pid_t>(pid), SIGKILL);
       pid = 0;
     }
-  if (frozen && pwrite(leaf.freeze, "0", 1, 0) != 1) return false;
-  return true;
+  // The dead thaw by themselves; this is for the next attempt.
+  if (frozen && pwrite(leaf.freeze, "0", 1, 0) != 1) return;
 }
 
 }  // namespace fabric::init

@@ -30,9 +30,9 @@ uint64_t cpu_used_ns(const Leaf& leaf);  // 0 when unknown
 uint64_t memory_peak(const Leaf& leaf);
 bool oom_killed(const Leaf& leaf);
 
-// Whether a process is left in it. Without any cgroup nothing can be said: false.
+// Whether a process of the attempt is left.
 bool populated(const Leaf& leaf);
-// SIGKILL to all of it. False when there is no cgroup to do it by.
-bool kill_leaf(const Leaf& leaf);
+// SIGKILL to all of them. One that is forked meanwhile is met by calling again while populated().
+void kill_leaf(const Leaf& leaf);
 
 }  // namespace fabric::init

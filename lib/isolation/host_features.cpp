@@ -81,9 +81,9 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
   TRY_STATUS(check_limit(limits.memory_bytes != 0, features.memory, "memory", features));
   TRY_STATUS(check_limit(limits.cpu_millicores != 0, features.cpu, "cpu", features));
   TRY_STATUS(check_limit(limits.pids != 0, features.pids, "process", features));
-  if (spec.slots > 1 && features.cgroups == CgroupMode::none)
+  if (spec.slots > 1 && !features.cgroup_kill)
     return fail(ErrorCode::unavailable,
-                "more than one attempt at once needs cgroups, to tell their processes apart",
+                "more than one attempt at once needs cgroup v2, to tell their processes apart",
                 features.lacking);
   struct stat status {};
   if (::stat(spec.work_dir.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
