@@ -14,8 +14,11 @@ workspace=$scratch/demo
 # The demo is a guest: its workspace is registered in a state directory of its own.
 XDG_STATE_HOME=$scratch/state
 export XDG_STATE_HOME
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+  say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+else
+  say() { printf '\n%s\n' "$*"; }
+fi
 run() {
   printf '$ fabric'
   for word in "$@"; do
