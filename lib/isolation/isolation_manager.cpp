@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/process.hpp"
 #include "isolation/control_socket.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
@@ -81,7 +82,7 @@ IsolationManager::~IsolationManager() = default;
 Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
                                                 const std::string& cgroup_root) {
   auto state = std::make_unique<State>();
-  state->boot_id = TRY(read_boot_id());
+  state->boot_id = TRY(boot_id());
   // Above the numbers that the child gives away (launcher.cpp).
   Fd sealed = TRY(seal_binary(init_binary));
   int copy = ::fcntl(sealed.get(), F_DUPFD_CLOEXEC, 10);
@@ -179,7 +180,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   Launched launched = TRY(launch(how));
   theirs.reset();
   Status ready = wait_until_ready(ours, launched.pidfd);
-  auto start_time = read_start_time(launched.pid);
+  auto start_time = process_start_time(launched.pid);
   if (ready && !start_time) ready = fail(start_time.error());
   if (ready) {
     const wire::Header go{wire::k_go, 0, 0, 0, 0};

@@ -7,32 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
+
+#include "base/process.hpp"
 
 namespace fabric {
-
-Result<std::string> read_boot_id() {
-  std::string text = TRY(read_file("/proc/sys/kernel/random/boot_id", 256));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
-Result<uint64_t> parse_start_time(std::string_view stat) {
-  size_t at = stat.rfind(')');
-  if (at == std::string_view::npos) return fail(ErrorCode::failed, "malformed /proc/<pid>/stat");
-  ++at;  // the space before field 3
-  for (int field = 3; field < 22 && at != std::string_view::npos; ++field)
-    at = stat.find(' ', at + 1);
-  uint64_t value = 0;
-  if (at == std::string_view::npos ||
-      std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), value).ec != std::errc{})
-    return fail(ErrorCode::failed, "malformed /proc/<pid>/stat");
-  return value;
-}
-
-Result<uint64_t> read_start_time(pid_t pid) {
-  return parse_start_time(TRY(read_file("/proc/" + std::to_string(pid) + "/stat", 4096)));
-}
 
 Result<Fd> open_process(pid_t pid, uint64_t start_time) {
   if (pid <= 0) return fail(ErrorCode::not_found, "no process is known");
@@ -42,7 +20,7 @@ Result<Fd> open_process(pid_t pid, uint64_t start_time) {
   Fd pidfd(fd);
   // The descriptor holds the pid: what /proc says from now on is about this very process, or
   // nothing.
-  auto found = read_start_time(pid);
+  auto found = process_start_time(pid);
   if (!found || *found != start_time || signal_process(pidfd, 0).has_value() == false)
     return fail(ErrorCode::not_found, "the process has ended");
   return pidfd;

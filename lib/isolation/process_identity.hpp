@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling a process from another that got its pid: boot id and start time.
+// Signalling and awaiting exactly the process that is meant, never another that got its pid.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace fabric {
-
-Result<std::string> read_boot_id();
-// Field 22 of the text of /proc/<pid>/stat; the command name in it may contain anything.
-Result<uint64_t> parse_start_time(std::string_view stat);
-Result<uint64_t> read_start_time(pid_t pid);
 
 // A pidfd of exactly that process. not_found when it is gone or its pid belongs to another now.
 Result<Fd> open_process(pid_t pid, uint64_t start_time);

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "base/fd.hpp"
-#include "seccomp_default_policy.hpp"
+#include "isolation/seccomp_default_policy.hpp"
 
 namespace fabric {
 
