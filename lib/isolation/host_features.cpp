@@ -26,13 +26,13 @@ bool can_filter() {
   return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-Status check_limit(bool wanted, bool possible, const char* name, const HostFeatures& features) {
+Status check_limit(bool wanted, bool possible, const char* name) {
   if (!wanted || possible) return {};
-  return fail(ErrorCode::unavailable,
-              std::string("a ") + name + " limit cannot be enforced here: no cgroup to put it in",
-              features.lacking.empty()
-                  ? "start in a delegated cgroup: systemd-run --user --scope -p Delegate=yes ..."
-                  : features.lacking);
+  return fail(
+      ErrorCode::unavailable,
+      std::string("a ") + name + " limit cannot be enforced here: no cgroup to put it in",
+      "run it in a delegated cgroup: systemd-run --user --scope -p Delegate=yes -- fabric up; "
+      "or give the limits up: --memory none --cpu none --pids none");
 }
 
 }  // namespace
@@ -78,9 +78,9 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
   if (spec.number > 1000000) return fail(ErrorCode::usage, "agent number out of range");
   TRY_STATUS(check_id(spec.cgroup, "cgroup name"));
   const Limits& limits = spec.limits;
-  TRY_STATUS(check_limit(limits.memory_bytes != 0, features.memory, "memory", features));
-  TRY_STATUS(check_limit(limits.cpu_millicores != 0, features.cpu, "cpu", features));
-  TRY_STATUS(check_limit(limits.pids != 0, features.pids, "process", features));
+  TRY_STATUS(check_limit(limits.memory_bytes != 0, features.memory, "memory"));
+  TRY_STATUS(check_limit(limits.cpu_millicores != 0, features.cpu, "cpu"));
+  TRY_STATUS(check_limit(limits.pids != 0, features.pids, "process"));
   if (spec.slots > 1 && !features.cgroup_kill)
     return fail(ErrorCode::unavailable,
                 "more than one attempt at once needs cgroup v2, to tell their processes apart",

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/size.hpp"
+
 namespace fabric {
 
 std::string_view to_string(IsolationLevel level) {
@@ -23,6 +25,22 @@ Result<IsolationLevel> parse_isolation_level(std::string_view text) {
     if (text == to_string(level)) return level;
   return fail(ErrorCode::usage, "unknown isolation level '" + std::string(text.substr(0, 40)) + "'",
               "use none, process or container");
+}
+
+Result<uint64_t> parse_memory_limit(std::string_view text) {
+  if (text == "none") return uint64_t{0};
+  return parse_size(text);
+}
+
+Result<uint32_t> parse_pids_limit(std::string_view text) {
+  if (text == "none") return 0U;
+  uint32_t pids = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pids);
+  if (error != std::errc{} || end != text.data() + text.size() || pids == 0 || pids > 4194304)
+    return fail(ErrorCode::usage,
+                "invalid number of processes '" + std::string(text.substr(0, 40)) + "'",
+                "write a number from 1 to 4194304, or none");
+  return pids;
 }
 
 Result<uint32_t> parse_cpu_cores(std::string_view text) {

@@ -24,6 +24,10 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+// A size (base/size.hpp), or "none".
+Result<uint64_t> parse_memory_limit(std::string_view text);
+// A number of processes, or "none".
+Result<uint32_t> parse_pids_limit(std::string_view text);
 // "1.0", "0.25", "none": cores to thousandths of a core.
 Result<uint32_t> parse_cpu_cores(std::string_view text);
 std::string cpu_cores_to_string(uint32_t millicores);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
@@ -10,10 +12,14 @@ namespace {
 
 std::string_view to_string(CgroupMode mode) {
   switch (mode) {
-    case CgroupMode::none: return "none";
-    case CgroupMode::v1: return "v1";
-    case CgroupMode::hybrid: return "hybrid";
-    case CgroupMode::v2: return "v2";
+    case CgroupMode::none:
+      return "none";
+    case CgroupMode::v1:
+      return "v1";
+    case CgroupMode::hybrid:
+      return "hybrid";
+    case CgroupMode::v2:
+      return "v2";
   }
   return "none";
 }
@@ -23,7 +29,8 @@ using json::Writer;
 constexpr auto k_fields = std::to_array<JsonField<HostFeatures>>({
     {"cgroups", "none, v1, hybrid or v2.",
      [](Writer& w, const HostFeatures& v) { w.string(to_string(v.cgroups)); }},
-    {"memory", "Memory can be limited.", [](Writer& w, const HostFeatures& v) { w.boolean(v.memory); }},
+    {"memory", "Memory can be limited.",
+     [](Writer& w, const HostFeatures& v) { w.boolean(v.memory); }},
     {"cpu", "Processor time can be limited.",
      [](Writer& w, const HostFeatures& v) { w.boolean(v.cpu); }},
     {"pids", "The number of processes can be limited.",
@@ -37,16 +44,17 @@ constexpr auto k_fields = std::to_array<JsonField<HostFeatures>>({
     {"idmapped_mounts", "Directories can be shown to a sandbox under its own user id.",
      [](Writer& w, const HostFeatures& v) { w.boolean(v.idmapped_mounts); }},
     {"lacking", "What is lacking and what mends it, or null.",
-     [](Writer& w, const HostFeatures& v) {
-       v.lacking.empty() ? w.null() : w.string(v.lacking);
-     }},
+     [](Writer& w, const HostFeatures& v) { v.lacking.empty() ? w.null() : w.string(v.lacking); }},
 });
 JsonShape doctor_shape() { return shape_of<k_fields>(); }
 
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
-  const IsolationManager manager = TRY(IsolationManager::open(TRY(init_binary()), "doctor"));
-  const HostFeatures& features = manager.features();
+  // A group of its own name: nobody else's is touched.
+  IsolationManager manager = TRY(
+      IsolationManager::open(TRY(init_binary()), "fabric-doctor-" + std::to_string(::getpid())));
+  const HostFeatures features = manager.features();
+  manager.remove_empty_root();
   const int code = features.lacking.empty() ? 0 : static_cast<int>(ErrorCode::unavailable);
   if (choice.wanted()) {
     TRY_STATUS(print(choice.object(k_fields, features) + "\n"));
@@ -63,11 +71,12 @@ Result<int> run(const Arguments& arguments) {
   say("cgroup.kill", features.cgroup_kill);
   say("namespaces", features.namespaces);
   say("idmapped mounts", features.idmapped_mounts);
-  facts.add("landlock", features.landlock_abi > 0 ? "version " + std::to_string(features.landlock_abi)
-                                                  : "no");
+  facts.add("landlock",
+            features.landlock_abi > 0 ? "version " + std::to_string(features.landlock_abi) : "no");
   TRY_STATUS(print(facts.to_text()));
   if (code != 0)
-    return fail(ErrorCode::unavailable, "this machine cannot build full sandboxes: " + features.lacking);
+    return fail(ErrorCode::unavailable,
+                "this machine cannot build full sandboxes: " + features.lacking);
   return 0;
 }
 
@@ -78,8 +87,16 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_doctor_command{
-    "doctor", Group::maintenance, "show what this machine offers for sandboxes",
+    "doctor",
+    Group::maintenance,
+    "show what this machine offers for sandboxes",
     "Everything is found out by trying it. The exit code is 9 when something is lacking.",
-    {}, {}, {}, k_examples, doctor_shape, run, /*in_workspace=*/false};
+    {},
+    {},
+    {},
+    k_examples,
+    doctor_shape,
+    run,
+    /*in_workspace=*/false};
 
 }  // namespace fabric::cmd

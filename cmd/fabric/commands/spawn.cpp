@@ -51,13 +51,13 @@ Result<Options> read_options(const Arguments& arguments) {
   flags.user = arguments.value("--user");
   if (arguments.has("--tool")) flags.tools = arguments.values("--tool");
   flags.isolation = TRY(parsed(arguments, "--isolation", parse_isolation_level));
-  flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_size));
+  flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_memory_limit));
   flags.cpu_millicores = TRY(parsed(arguments, "--cpu", parse_cpu_cores));
+  flags.pids = TRY(parsed(arguments, "--pids", parse_pids_limit));
   flags.labels = TRY(parsed_pairs(arguments, "--label"));
   flags.env = TRY(read_env(arguments));
   if (arguments.has_tail()) {
-    if (arguments.tail().empty())
-      return fail(ErrorCode::usage, "spawn: no command follows '--'");
+    if (arguments.tail().empty()) return fail(ErrorCode::usage, "spawn: no command follows '--'");
     flags.command = arguments.tail();
   }
   return options;
@@ -75,8 +75,7 @@ Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
-  const AgentDefinition definition =
-      TRY(config::load_agent(workspace, options.id, options.flags));
+  const AgentDefinition definition = TRY(config::load_agent(workspace, options.id, options.flags));
   AgentView view;
   if (options.dry_run) {
     TRY_STATUS(check_absent(workspace, options.id));
@@ -90,9 +89,8 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(print(agent_json(choice, view) + "\n"));
     return 0;
   }
-  const std::string what =
-      options.id + " (" + std::string(to_string(definition.kind)) + ", isolation " +
-      std::string(to_string(definition.isolation)) + ")\n";
+  const std::string what = options.id + " (" + std::string(to_string(definition.kind)) +
+                           ", isolation " + std::string(to_string(definition.isolation)) + ")\n";
   TRY_STATUS(print((options.dry_run ? "would spawn " : "spawned ") + what));
   return 0;
 }
@@ -104,8 +102,10 @@ constexpr Option k_options[] = {
     {"--tool", "", "T", "A tool it may use, handed to its tasks in FABRIC_TOOLS.", Takes::values},
     {"--isolation", "", "LEVEL", "How strongly it is walled in. Default: process.", Takes::value,
      Complete::nothing, "none|process|container"},
-    {"--memory", "", "SIZE", "Memory for all its processes, for example 512M."},
-    {"--cpu", "", "CORES", "Processor cores for all its processes, for example 0.5."},
+    {"--memory", "", "SIZE", "Memory for all its processes, for example 512M; none: no limit."},
+    {"--cpu", "", "CORES",
+     "Processor cores for all its processes, for example 0.5; none: no limit."},
+    {"--pids", "", "N", "How many processes and threads it may have; none: no limit."},
     {"--user", "", "U", "Whose agent it is. Default: you."},
     {"--label", "", "KEY=VALUE", "A label.", Takes::values},
     {"--env", "", "NAME[=VALUE]",
@@ -123,12 +123,20 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_spawn_command{
-    "spawn", Group::agents, "start an agent in its own sandbox",
-    "The command follows '--', or comes from agents/ID/agent.toml; options win over the file. In the "
+    "spawn",
+    Group::agents,
+    "start an agent in its own sandbox",
+    "The command follows '--', or comes from agents/ID/agent.toml; options win over the file. In "
+    "the "
     "command, {payload.KEY} is replaced by that value of a task's payload, without a shell. The "
     "payload is also on its standard input.\n\n"
     "Starts the supervisor in the background when none runs. When the command cannot be found or "
     "started, nothing is left of the agent.",
-    k_positionals, k_options, "COMMAND...", k_examples, agent_shape, run};
+    k_positionals,
+    k_options,
+    "COMMAND...",
+    k_examples,
+    agent_shape,
+    run};
 
 }  // namespace fabric::cmd
