@@ -16,7 +16,8 @@ struct Measured {
 
 void interleave(std::vector<Measured*> all, int rounds) {
   for (Measured* m : all) timed(m->argv);  // not counted: warms the caches
-  for (int round = 0; round < rounds; ++round)
+  const Budget budget(8);
+  for (int round = 0; round < rounds && budget.left(); ++round)
     for (Measured* m : all) m->series.add(timed(m->argv));
 }
 
@@ -47,7 +48,8 @@ void body(const Options& options, Report& report) {
   Measured bubble{bwrap(options.scratch, {"/bin/true"}), {}};
   Series spawn, terminate;
   timed(bubble.argv);
-  for (int round = 0; round < rounds; ++round) {
+  const Budget budget(12);
+  for (int round = 0; round < rounds && budget.left(); ++round) {
     const std::string id = "a" + std::to_string(round);
     spawn.add(timed({fabric, "spawn", id, "--", "/bin/true"}));
     bubble.series.add(timed(bubble.argv));

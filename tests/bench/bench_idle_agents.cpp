@@ -119,8 +119,8 @@ void Fleet::look() {
   for (int round = 0; round < 60; ++round) {
     const std::string id = "probe" + std::to_string(probes_++);
     const std::string agent = "agent-" + std::to_string((probes_ * 7919) % spawns_.size());
-    const std::string call = schedule_call(R"({"agent":")" + agent + R"(","id":")" + id +
-                                           R"(","payload":null})" + "\n");
+    const std::string call =
+        schedule_call(R"({"agent":")" + agent + R"(","id":")" + id + R"(","payload":null})" + "\n");
     const int64_t sent = now_ns();
     connection_.exchange(call);
     workspace_.wait_for_task(id);

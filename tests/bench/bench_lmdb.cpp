@@ -84,8 +84,8 @@ void GroupCommitServer::run() {
       asked.push_back(i);
     }
     if (!asked.empty()) table_.put({lines.begin(), lines.end()});
-    for (const size_t i : asked) [[maybe_unused]]
-      const ssize_t sent = ::send(clients[i].get(), "ok\n", 3, MSG_NOSIGNAL);
+    for (const size_t i : asked)
+      [[maybe_unused]] const ssize_t sent = ::send(clients[i].get(), "ok\n", 3, MSG_NOSIGNAL);
     std::erase_if(clients, [](const Fd& client) { return !client; });
     if (waits[1].revents != 0)
       if (Fd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)); client)

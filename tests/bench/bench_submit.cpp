@@ -45,7 +45,8 @@ void batches(const Workspace& workspace, RawTable& table, Report& report) {
     submission.user = "bench";
     const std::vector<std::string_view> values = split(submission.lines);
     Series raw, durable;
-    for (int round = 0; round < rounds + 1; ++round) {
+    const Budget budget(6);
+    for (int round = 0; round < rounds + 1 && budget.left(); ++round) {
       submission.request_id = submission.correlation_id = make_uuid7();
       const int64_t begin = now_ns();
       table.put(values);
@@ -58,8 +59,8 @@ void batches(const Workspace& workspace, RawTable& table, Report& report) {
       durable.add(end - between);
     }
     const std::string what = with_commas(size) + " a transaction";
-    const auto tasks = static_cast<double>(size) * rounds;
-    const auto count = static_cast<size_t>(tasks);
+    const size_t count = size * durable.size();
+    const auto tasks = static_cast<double>(count);
     const Row& floor = report.rate("raw LMDB puts, " + what, tasks / raw.total_seconds(), count);
     Row& row = report.rate("durable tasks, " + what, tasks / durable.total_seconds(), count);
     row.beside(floor);
@@ -117,9 +118,10 @@ void connections(const Workspace& workspace, const Options& options, Report& rep
   const GroupCommitServer floor_server(floor_socket, options.scratch + "/floor");
   for (const size_t clients : {1U, 8U, 64U}) {
     const std::string who = std::to_string(clients) + (clients == 1 ? " client" : " clients");
-    const Load floor = load(floor_socket, clients, [&] { return line; }, "ok");
-    const Load real =
-        load(workspace.socket(), clients, [&] { return schedule_call(line); }, "\"result\"");
+    const Load floor = load(
+        floor_socket, clients, [&] { return line; }, "ok");
+    const Load real = load(
+        workspace.socket(), clients, [&] { return schedule_call(line); }, "\"result\"");
     const Row& floor_row = report.latency("group-committing floor, " + who, floor.latency);
     Row& row = report.latency("schedule acknowledged, " + who, real.latency).beside(floor_row);
     if (clients == 64) row.goal_p99_at_most(10);
@@ -157,7 +159,8 @@ void processes(const Options& options, Report& report) {
   for (const size_t count : {1U, 8U, 64U}) {
     Series empty, put, scheduled;
     const size_t rounds = count == 64 ? 6 : count == 8 ? 20 : 60;
-    for (size_t round = 0; round < rounds; ++round) {
+    const Budget budget(6);
+    for (size_t round = 0; round < rounds && budget.left(); ++round) {
       together({program("empty")}, count, empty);
       together({program("put_one"), table}, count, put);
       together(schedule, count, scheduled);

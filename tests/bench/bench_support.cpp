@@ -43,12 +43,18 @@ std::string filesystem_of(const std::string& path) {
   struct statfs info {};
   if (::statfs(path.c_str(), &info) != 0) return "unknown";
   switch (static_cast<unsigned long>(info.f_type)) {
-    case 0xEF53: return "ext4";
-    case 0x01021994: return "tmpfs";
-    case 0x58465342: return "xfs";
-    case 0x9123683E: return "btrfs";
-    case 0x794c7630: return "overlayfs";
-    default: return "other";
+    case 0xEF53:
+      return "ext4";
+    case 0x01021994:
+      return "tmpfs";
+    case 0x58465342:
+      return "xfs";
+    case 0x9123683E:
+      return "btrfs";
+    case 0x794c7630:
+      return "overlayfs";
+    default:
+      return "other";
   }
 }
 
@@ -359,18 +365,22 @@ std::string output_of(const std::vector<std::string>& argv) {
   return text;
 }
 
-std::string fabric_binary() { return FABRIC_BENCH_BINARY; }
+std::string fabric_binary() {
+  const char* given = std::getenv("FABRIC");
+  return given && *given ? given : FABRIC_BENCH_BINARY;
+}
 std::string program(const std::string& name) { return FABRIC_BENCH_PROGRAMS "/" + name; }
 
 std::vector<std::string> bwrap(const std::string& work_dir,
                                const std::vector<std::string>& command) {
   std::vector<std::string> argv{
-      "bwrap",   "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--ro-bind",
-      "/usr",    "/usr",          "--symlink",     "usr/bin",       "/bin",          "--symlink",
-      "usr/lib", "/lib",          "--symlink",     "usr/lib64",     "/lib64",        "--ro-bind",
-      "/etc",    "/etc",          "--proc",        "/proc",         "--dev",         "/dev",
-      "--tmpfs", "/tmp",          "--bind",        work_dir,        "/work",         "--chdir",
-      "/work",   "--cap-drop",    "ALL",           "--new-session", "--"};
+      "bwrap",     "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+      "--ro-bind", "/usr",          "/usr",          "--symlink",     "usr/bin",
+      "/bin",      "--symlink",     "usr/lib",       "/lib",          "--symlink",
+      "usr/lib64", "/lib64",        "--ro-bind",     "/etc",          "/etc",
+      "--proc",    "/proc",         "--dev",         "/dev",          "--tmpfs",
+      "/tmp",      "--bind",        work_dir,        "/work",         "--chdir",
+      "/work",     "--cap-drop",    "ALL",           "--new-session", "--"};
   argv.insert(argv.end(), command.begin(), command.end());
   return argv;
 }

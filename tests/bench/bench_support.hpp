@@ -21,6 +21,16 @@ namespace fabric::bench {
 
 int64_t now_ns();  // CLOCK_MONOTONIC
 
+// Bounds a measurement in time: fewer samples on a slow or busy machine, never a longer run.
+class Budget {
+ public:
+  explicit Budget(int seconds) : end_(now_ns() + int64_t{seconds} * 1'000'000'000) {}
+  [[nodiscard]] bool left() const { return now_ns() < end_; }
+
+ private:
+  int64_t end_;
+};
+
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -118,10 +128,11 @@ int64_t timed(const std::vector<std::string>& argv);
 // What it printed; its end must be exit code 0.
 std::string output_of(const std::vector<std::string>& argv);
 
-std::string fabric_binary();
+std::string fabric_binary();                   // $FABRIC, else that of the build
 std::string program(const std::string& name);  // of tests/bench/programs
 
 // One bubblewrap command with the namespaces, mounts and drops of an agent at level `process`.
-std::vector<std::string> bwrap(const std::string& work_dir, const std::vector<std::string>& command);
+std::vector<std::string> bwrap(const std::string& work_dir,
+                               const std::vector<std::string>& command);
 
 }  // namespace fabric::bench
