@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores of released versions open for ever. They are made by
-// tests/fixtures/make_store_fixture.cpp.
+// make_fixture.cpp.
 #include "tests/unit/store/helpers.hpp"
 
 using namespace fabric;
