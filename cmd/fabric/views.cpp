@@ -109,9 +109,11 @@ std::string state_in_words(const Task& task) {
     why = "waits for " + count_of(task.waiting_on, "task");
   else if (!task.detail.empty())
     why = task.detail;
-  else if (task.reason != Reason::queued && task.reason != Reason::timeout)
+  else if (task.reason != Reason::queued && task.reason != Reason::timeout &&
+           task.reason != Reason::user)
     why = to_string(task.reason);
-  const std::string state(to_string(task.state));
+  std::string state(to_string(task.state));
+  std::replace(state.begin(), state.end(), '_', ' ');
   return why.empty() ? state : state + ": " + why;
 }
 

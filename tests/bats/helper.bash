@@ -38,20 +38,17 @@ cgroup_name() {
   printf 'fabric-%012x' $((hash & 0xffffffffffff))
 }
 
-# Processes that work for this workspace: they have it in their command line or their environment.
+# Processes that work for this workspace: they have it in their environment, or as an argument.
 workspace_processes() {
-  local process
-  for process in /proc/[0-9]*; do
-    [ "${process#/proc/}" = $$ ] && continue
-    if tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qx "FABRIC_WORKSPACE=$WORKSPACE" ||
-      tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q " up -C $WORKSPACE "; then
-      echo "${process#/proc/} $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")"
-    fi
+  local file
+  for file in $(grep -lzxs -- "FABRIC_WORKSPACE=$WORKSPACE" /proc/[0-9]*/environ) \
+    $(grep -lzxs -- "$WORKSPACE" /proc/[0-9]*/cmdline); do
+    echo "$file: $(tr '\0' ' ' 2>/dev/null <"${file%/*}/cmdline")"
   done
 }
 
 workspace_cgroups() {
-  find /sys/fs/cgroup -maxdepth 8 -type d -name "$(cgroup_name)" 2>/dev/null
+  find /sys/fs/cgroup -type d -name "$(cgroup_name)" 2>/dev/null
 }
 
 workspace_sockets() {
@@ -118,6 +115,7 @@ requires() {
 expect_status() {
   # shellcheck disable=SC2154 # set by run
   [ "$status" -eq "$1" ] && return 0
+  # shellcheck disable=SC2154
   printf 'exit code %s, not %s\nstdout: %s\nstderr: %s\n' "$status" "$1" "$output" "${stderr:-}" >&2
   return 1
 }

@@ -17,7 +17,7 @@ load helper
 }
 
 @test "up in the foreground serves until it is told to stop" {
-  fabric up 2>up.log 3>&- &
+  "$FABRIC" up 2>up.log 3>&- &
   up=$!
   wait_until 10 grep -q 'supervising' up.log
   fabric spawn a -- true 2>err

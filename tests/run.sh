@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every test there is, from the top of the repository (./dev test). Prints one line a step, what
+# failed in full, and last "N passed, N failed". A skipped test counts as failed.
+set -u
+: "${JOBS:=$(nproc)}"
+export FABRIC_STRICT=1
+passed=0
+failed=0
+started=$(date +%s)
+
+# count NAME PASSED FAILED
+count() {
+  passed=$((passed + $2))
+  failed=$((failed + $3))
+  printf '%-34s %5d passed %4d failed  %4d s\n' "$1" "$2" "$3" $(($(date +%s) - started))
+}
+
+# check NAME COMMAND...: one test, quiet when it passes.
+check() {
+  name=$1
+  shift
+  log=build/test.log
+  if "$@" >"$log" 2>&1; then
+    count "$name" 1 0
+  else
+    cat "$log"
+    count "$name" 0 1
+  fi
+}
+
+# build PRESET [TARGET...]: a build that fails is one failed test.
+build() {
+  ./dev configure-and-build "$@" || {
+    count "build $1" 0 1
+    return 1
+  }
+}
+
+# ctests PRESET: each Catch2 test case counts, not each program.
+ctests() {
+  log=build/$1.ctest.log
+  # Not in parallel: many of them measure time, and the machine may be small.
+  (cd "build/$1" && ctest --output-on-failure --timeout 900) >"$log" 2>&1
+  good=$(grep -cE '^ *[0-9]+/[0-9]+ Test .* Passed' "$log")
+  all=$(sed -n 's/.*tests failed out of \([0-9]*\).*/\1/p' "$log")
+  bad=$((${all:-0} - good))
+  if [ "${all:-0}" = 0 ]; then bad=1; fi
+  if [ "$bad" -gt 0 ]; then cat "$log"; fi
+  count "ctest $1" "$good" "$bad"
+}
+
+# bats_tests NAME FABRIC FILE...
+bats_tests() {
+  name=$1
+  export FABRIC="$2"
+  shift 2
+  log=build/bats.log
+  bats --tap "$@" >"$log" 2>&1
+  planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | head -1)
+  good=$(grep -E '^ok ' "$log" | grep -vc '# skip')
+  bad=$((${planned:-0} - good))
+  if [ "${planned:-0}" = 0 ]; then bad=1; fi
+  if [ "$bad" -gt 0 ]; then grep -vE '^ok ' "$log"; fi
+  count "$name" "$good" "$bad"
+}
+
+format() {
+  git ls-files 'cmd/*.cpp' 'cmd/*.hpp' 'lib/*.cpp' 'lib/*.hpp' 'tests/*.cpp' 'tests/*.hpp' |
+    xargs clang-format --dry-run -Werror
+}
+
+shells() {
+  git ls-files '*.sh' '*.bash' dev .ci/run | xargs shellcheck -x
+}
+
+here=$PWD
+check shellcheck shells
+check clang-format format
+check layers sh tests/lint/layers.sh .
+if build release; then
+  check generated tests/lint/generated.sh build/release/cmd/fabric/fabric
+  ctests release
+  bats_tests bats "$here/build/release/cmd/fabric/fabric" tests/bats
+  for script in tests/crash/*.sh; do
+    [ -x "$script" ] || continue
+    check "${script##*/}" "$script" "$here/build/release/cmd/fabric/fabric"
+  done
+fi
+if build asan; then
+  ctests asan
+  # shellcheck disable=SC2046 # file names without spaces
+  bats_tests 'bats asan' "$here/build/asan/cmd/fabric/fabric" \
+    $(printf 'tests/bats/%s.bats ' cli spawn schedule batch run cancel recovery worker)
+fi
+if build tsan; then
+  ctests tsan
+  bats_tests 'bats tsan' "$here/build/tsan/cmd/fabric/fabric" tests/bats/up.bats \
+    tests/bats/recovery.bats tests/bats/exec.bats
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
