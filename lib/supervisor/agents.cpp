@@ -20,8 +20,7 @@ Status make_directory(const std::string& path) {
 
 Status make_directories(const config::Workspace& workspace, const std::string& id) {
   TRY_STATUS(make_directory(workspace.agent_state_dir(id)));
-  TRY_STATUS(make_directory(workspace.work_dir(id)));
-  return make_directory(workspace.logs_dir(id));
+  return make_directory(workspace.work_dir(id));
 }
 
 // Of an agent that never came to be: only what is empty goes.
@@ -119,6 +118,11 @@ void SupervisorCore::new_attempt_id(std::function<void(AttemptId)> use) {
 }
 
 void SupervisorCore::spawn(const AgentDefinition& definition, Responder responder) {
+  // While the store commits; of an agent that exists they are there already.
+  launcher_->post([this, id = definition.id](IsolationManager&) {
+    [[maybe_unused]] Status made = make_directories(workspace_, id);
+    return std::function<void()>();
+  });
   auto agent = std::make_shared<Agent>();
   writer_->post(
       [this, definition, agent](store::WriteTxn& txn, Dispatcher&) -> Status {

@@ -110,6 +110,13 @@ void SupervisorCore::serve() {
   log::info("serving", {{"workspace", workspace_.root}, {"version", options_.version}});
   if (options_.on_ready) options_.on_ready();
   notify_ready();
+  clear_stale_readers();
+}
+
+// A command that was killed while it read leaves its slot, and with it the pages it saw, taken.
+void SupervisorCore::clear_stale_readers() {
+  store_->clear_stale_readers();
+  loop_->after(Duration::seconds(60), [this] { clear_stale_readers(); });
 }
 
 void SupervisorCore::go_down(std::optional<Responder> responder) {

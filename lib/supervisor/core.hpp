@@ -51,6 +51,7 @@ class SupervisorCore {
   Status open();
   Status watch_signals();
   void serve();
+  void clear_stale_readers();
   void go_down(std::optional<Responder> responder);
   void stop_running_tasks();
   void check_down();

@@ -21,6 +21,7 @@ class ExecRunner final : public TaskRunner {
         connection_(std::move(connection)),
         hooks_(std::move(hooks)),
         environment_(agent_environment(agent_, context.workspace)),
+        spares_(context.workspace),
         slot_used_(agent_.definition.max_concurrent_tasks, false) {}
 
   void begin(const InitState& state, std::vector<Task> running) override;
@@ -50,6 +51,7 @@ class ExecRunner final : public TaskRunner {
   std::shared_ptr<InitConnection> connection_;
   Hooks hooks_;
   std::vector<std::string> environment_;
+  SpareFiles spares_;
   std::vector<bool> slot_used_;
   std::unordered_map<AttemptId, Running> running_;
 };
@@ -102,6 +104,7 @@ void ExecRunner::start(Task task) {
   Status started = try_start(run);
   if (started) return;
   log::warn("task not started", {{"task", run.task.id}, {"error", started.error().message}});
+  spares_.keep_empty(run.task, std::move(run.files), Outcome{});
   Task failed = std::move(run.task);
   if (run.slot < slot_used_.size()) slot_used_[run.slot] = false;
   running_.erase(attempt);
@@ -111,7 +114,7 @@ void ExecRunner::start(Task task) {
 Status ExecRunner::try_start(Running& run) {
   if (run.slot == UINT32_MAX) return fail(ErrorCode::failed, "no free slot");
   std::vector<std::string> argv = TRY(expand_command(agent_.definition.command, run.task.payload));
-  run.files = TRY(open_task_files(context_.workspace, run.task));
+  run.files = TRY(spares_.open(run.task));
   Fd input = TRY(input_file(run.task.payload));
   Status sent = connection_->start(request_for(run, std::move(argv)), input, run.files.output,
                                    run.files.error);
@@ -160,8 +163,10 @@ void ExecRunner::on_exit(const AttemptExit& exit) {
   Running run = std::move(found->second);
   running_.erase(found);
   if (run.slot < slot_used_.size()) slot_used_[run.slot] = false;
+  Outcome outcome = outcome_of(exit, run.task, agent_.definition);
   // Stopped, but for no fault or wish of its own: it runs again.
   if (exit.reason == EndReason::stopped && (going_down_ || !run.stop_asked)) {
+    spares_.keep_empty(run.task, std::move(run.files), outcome);
     hooks_.requeue(run.task, AgentScheduler::Requeue::interrupted,
                    going_down_ ? "interrupted when fabric went down"
                                : "its sandbox stopped without a supervisor",
@@ -170,21 +175,21 @@ void ExecRunner::on_exit(const AttemptExit& exit) {
                    });
     return;
   }
-  Outcome outcome = outcome_of(exit, run.task, agent_.definition);
   if (run.files.output) outcome.result = read_head(run.files.output, outcome.result_bytes);
+  auto output = std::make_shared<Fd>();
+  if (outcome.result_bytes != 0) *output = std::move(run.files.output);
+  spares_.keep_empty(run.task, std::move(run.files), outcome);
   if (outcome.result.whole) return finish(run.task, std::move(outcome));
   // More than the store keeps: the file is the only copy, so it is on disk before the commit says
   // so.
-  auto files = std::make_shared<TaskFiles>(std::move(run.files));
   context_.launcher.post(
-      [self = shared_from_this(), this, files, task = run.task, outcome](IsolationManager&) {
-        ::fdatasync(files->output.get());
+      [self = shared_from_this(), this, output, task = run.task, outcome](IsolationManager&) {
+        ::fdatasync(output->get());
         return std::function<void()>([self, this, task, outcome] { finish(task, outcome); });
       });
 }
 
 void ExecRunner::finish(const Task& task, Outcome outcome) {
-  remove_empty_files(context_.workspace, task, outcome);
   hooks_.finished(task, std::move(outcome), [connection = connection_, attempt = task.attempt_id] {
     [[maybe_unused]] Status sent = connection->acknowledge_exit(attempt);
   });

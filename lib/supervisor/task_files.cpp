@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 namespace fabric {
 namespace {
@@ -45,10 +46,31 @@ Result<Fd> open_error_file(const config::Workspace& workspace, const Task& task)
   return open_log(error_path(workspace, task));
 }
 
-void remove_empty_files(const config::Workspace& workspace, const Task& task,
-                        const Outcome& outcome) {
-  if (outcome.result_bytes == 0) ::unlink(output_path(workspace, task).c_str());
-  if (outcome.stderr_bytes == 0) ::unlink(error_path(workspace, task).c_str());
+SpareFiles::~SpareFiles() {
+  for (const Spare& spare : spares_) ::unlink(spare.path.c_str());
+}
+
+Result<Fd> SpareFiles::open_one(const std::string& path) {
+  while (!spares_.empty()) {
+    Spare spare = std::move(spares_.back());
+    spares_.pop_back();
+    if (::rename(spare.path.c_str(), path.c_str()) == 0) return std::move(spare.file);
+  }
+  return open_log(path);
+}
+
+Result<TaskFiles> SpareFiles::open(const Task& task) {
+  TaskFiles files;
+  files.output = TRY(open_one(output_path(workspace_, task)));
+  files.error = TRY(open_one(error_path(workspace_, task)));
+  return files;
+}
+
+void SpareFiles::keep_empty(const Task& task, TaskFiles files, const Outcome& outcome) {
+  if (outcome.result_bytes == 0 && files.output)
+    spares_.push_back({output_path(workspace_, task), std::move(files.output)});
+  if (outcome.stderr_bytes == 0 && files.error)
+    spares_.push_back({error_path(workspace_, task), std::move(files.error)});
 }
 
 TaskResult read_head(const Fd& output, uint64_t size) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -19,11 +20,33 @@ struct TaskFiles {
 };
 // Opens, making what is not there.
 Result<TaskFiles> open_task_files(const config::Workspace& workspace, const Task& task);
+
+// Files that an attempt left empty, for the next one: most tasks print little, and renaming a file
+// costs a fifth of making and removing one. Removes what is left at its end. One thread.
+class SpareFiles {
+ public:
+  explicit SpareFiles(const config::Workspace& workspace) : workspace_(workspace) {}
+  SpareFiles(const SpareFiles&) = delete;
+  SpareFiles& operator=(const SpareFiles&) = delete;
+  ~SpareFiles();
+
+  // Files of `task`, by name: spare ones renamed, or new ones.
+  Result<TaskFiles> open(const Task& task);
+  // After the end of an attempt: keeps those that are empty.
+  void keep_empty(const Task& task, TaskFiles files, const Outcome& outcome);
+
+ private:
+  struct Spare {
+    std::string path;
+    Fd file;
+  };
+  Result<Fd> open_one(const std::string& path);
+
+  const config::Workspace& workspace_;
+  std::vector<Spare> spares_;
+};
 // What a worker logs goes where a process's stderr would.
 Result<Fd> open_error_file(const config::Workspace& workspace, const Task& task);
-// Removes those that are empty.
-void remove_empty_files(const config::Workspace& workspace, const Task& task,
-                        const Outcome& outcome);
 // The first k_result_head bytes.
 TaskResult read_head(const Fd& output, uint64_t size);
 // A sealed memory file with `bytes`, at its start.
