@@ -19,7 +19,7 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 else
   say() { printf '\n%s\n' "$*"; }
 fi
-run() {
+show() {
   printf '$ fabric'
   for word in "$@"; do
     case $word in
@@ -28,6 +28,9 @@ run() {
     esac
   done
   printf '\n'
+}
+run() {
+  show "$@"
   "$fabric" "$@"
 }
 clean_up() {
@@ -76,7 +79,8 @@ awk '
       printf "{\"id\":\"count-%d\",\"agent\":\"counter\",\"type\":\"count\",\"priority\":\"%s\",\"payload\":{\"file\":\"%s\"}}\n",
              i, priorities[1 + i % 4], files[1 + i % NR]
   }' "$scratch/files" > "$scratch/batch.ndjson"
-run schedule --batch "$scratch/batch.ndjson" >/dev/null
+show schedule --batch batch.ndjson
+"$fabric" schedule --batch "$scratch/batch.ndjson" >/dev/null
 
 say 'One that works, one that fails, one that hangs, one to cancel, one that tries to get out'
 run schedule builder --id primes --payload '{"source":"primes.c","argument":"100000"}'
