@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // CLI11 is given options only, and none of its conveniences: it would split "[a,b]" in repeated
-// positionals into two arguments and drop "[]", take the word after "--name=" as its value, and stop
-// at the first of its own error codes. So argv is cut at "--" before, positionals are what it leaves
-// over, and the table's rules are checked here.
+// positionals into two arguments and drop "[]", take the word after "--name=" as its value, and
+// stop at the first of its own error codes. So argv is cut at "--" before, positionals are what it
+// leaves over, and the table's rules are checked here.
 #include "fabric/cli.hpp"
 
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 
 #include "fabric/nearest.hpp"
@@ -79,7 +78,8 @@ Status check_choice(std::string_view choices, const std::string& what, const std
   const auto known = split(choices, '|');
   if (std::find(known.begin(), known.end(), value) != known.end()) return {};
   const std::string nearest = nearest_name(value, known);
-  return fail(ErrorCode::usage, what + ": '" + printable(value) + "' is none of " + join(known, ", "),
+  return fail(ErrorCode::usage,
+              what + ": '" + printable(value) + "' is none of " + join(known, ", "),
               nearest.empty() ? "" : "did you mean " + nearest + "?");
 }
 
@@ -95,14 +95,14 @@ Status check_positionals(const Command& command, const Arguments& arguments) {
                 help_hint(command));
   const bool open_ended = !command.positionals.empty() && command.positionals.back().repeated;
   if (given.size() > command.positionals.size() && !open_ended)
-    return fail(ErrorCode::usage,
-                name + ": unexpected argument '" + printable(given[command.positionals.size()]) + "'",
-                help_hint(command));
+    return fail(
+        ErrorCode::usage,
+        name + ": unexpected argument '" + printable(given[command.positionals.size()]) + "'",
+        help_hint(command));
   for (size_t i = 0; i < given.size(); ++i) {
-    const Positional& positional =
-        command.positionals[std::min(i, command.positionals.size() - 1)];
-    TRY_STATUS(check_choice(positional.choices, name + ": " + std::string(positional.name),
-                            given[i]));
+    const Positional& positional = command.positionals[std::min(i, command.positionals.size() - 1)];
+    TRY_STATUS(
+        check_choice(positional.choices, name + ": " + std::string(positional.name), given[i]));
   }
   return {};
 }
@@ -156,8 +156,7 @@ Result<Arguments> parse_arguments(const Command& command, std::vector<std::strin
   for (const std::string& word : rest)
     if (word.size() > 1 && word[0] == '-') return fail(unknown_option(command, word));
   for (size_t i = 0; i < options.size(); ++i) {
-    const std::string what = std::string(command.name) + ": " +
-                             std::string(options[i]->name);
+    const std::string what = std::string(command.name) + ": " + std::string(options[i]->name);
     const auto given = arguments.values(options[i]->name);
     if (given.size() > 1 && options[i]->takes != Takes::values &&
         options[i]->takes != Takes::nothing)

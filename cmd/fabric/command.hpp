@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command table. A command is one file in commands/: a constexpr Command and its run(). Parsing,
-// help, manual pages and completion are all made from this table, so they cannot disagree.
+// The command table. A command is one file in commands/: a constexpr Command and its run().
+// Parsing, help, manual pages and completion are all made from this table, so they cannot disagree.
 #pragma once
 
 #include <cstdint>
@@ -36,9 +36,9 @@ enum class Takes : uint8_t {
 };
 
 struct Option {
-  std::string_view name;          // "--model"
-  std::string_view short_name;    // "-m", or ""
-  std::string_view metavar;       // "M"; "" for a flag
+  std::string_view name;        // "--model"
+  std::string_view short_name;  // "-m", or ""
+  std::string_view metavar;     // "M"; "" for a flag
   std::string_view help;
   Takes takes = Takes::value;
   Complete complete = Complete::nothing;
@@ -62,7 +62,7 @@ struct Command {
   JsonShape (*json)();  // of the answer (the element, when it is a list); nullptr: no --json
   // The exit code of the process, or what failed.
   Result<int> (*run)(const Arguments&);
-  bool in_workspace = true;     // takes -C
+  bool in_workspace = true;      // takes -C
   bool gives_task_code = false;  // its exit code is the task's; its own refusals give 125
 };
 

@@ -69,15 +69,18 @@ void add_values(Candidates& out, Complete kind, std::string_view choices,
   if (!choices.empty())
     for (std::string_view choice : split(choices, '|')) out.add(choice);
   switch (kind) {
-    case Complete::nothing: return;
-    case Complete::file: return out.ask_shell("file");
-    case Complete::directory: return out.ask_shell("directory");
-    case Complete::command: return add_commands(out, "");
+    case Complete::nothing:
+      return;
+    case Complete::file:
+      return out.ask_shell("file");
+    case Complete::directory:
+      return out.ask_shell("directory");
+    case Complete::command:
+      return add_commands(out, "");
     case Complete::agent:
     case Complete::task:
     case Complete::agent_or_task:
-      static_cast<void>(
-          add_ids(out, directory, kind != Complete::task, kind != Complete::agent));
+      static_cast<void>(add_ids(out, directory, kind != Complete::task, kind != Complete::agent));
   }
 }
 

@@ -5,7 +5,8 @@
 namespace fabric::cmd {
 namespace {
 
-constexpr std::string_view k_bash = R"(# bash completion for fabric; made by 'fabric completion bash'
+constexpr std::string_view k_bash =
+    R"(# bash completion for fabric; made by 'fabric completion bash'
 _fabric() {
   local cur="${COMP_WORDS[COMP_CWORD]}" line
   COMPREPLY=()
@@ -37,7 +38,8 @@ _fabric() {
 compdef _fabric fabric
 )";
 
-constexpr std::string_view k_fish = R"(# fish completion for fabric; made by 'fabric completion fish'
+constexpr std::string_view k_fish =
+    R"(# fish completion for fabric; made by 'fabric completion fish'
 function __fabric_complete
   set -l words (commandline -opc)[2..-1] (commandline -ct)
   for line in (fabric __complete $words 2>/dev/null)

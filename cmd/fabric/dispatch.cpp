@@ -17,7 +17,7 @@
 namespace fabric::cmd {
 namespace {
 
-constexpr int k_refused = 125;       // of commands that give a task's exit code
+constexpr int k_refused = 125;           // of commands that give a task's exit code
 constexpr int k_broken_pipe_exit = 141;  // 128 + SIGPIPE
 
 using Words = std::vector<std::string>;
@@ -61,8 +61,7 @@ Result<Words> take_directory(Words& words) {
   while (!words.empty() && words[0].starts_with('-')) {
     const std::string& word = words[0];
     const bool apart = word == k_directory.short_name || word == k_directory.name;
-    if (apart && words.size() < 2)
-      return fail(ErrorCode::usage, word + " needs a value (DIR)");
+    if (apart && words.size() < 2) return fail(ErrorCode::usage, word + " needs a value (DIR)");
     if (apart) {
       taken = {std::string(k_directory.name), words[1]};
       words.erase(words.begin(), words.begin() + 2);

@@ -37,7 +37,8 @@ Result<Follower> Follower::open(const config::Workspace& workspace, const std::s
   return follower;
 }
 
-// A path that is not there yet is no error: what makes it also rings the bell, or its directory's watch.
+// A path that is not there yet is no error: what makes it also rings the bell, or its directory's
+// watch.
 Status Follower::watch(const std::string& path, uint32_t events) {
   if (::inotify_add_watch(inotify_.get(), path.c_str(), events) >= 0 || errno == ENOENT) return {};
   return fail_errno(errno, "watching " + path);

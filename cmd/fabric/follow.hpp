@@ -21,8 +21,8 @@ namespace fabric::cmd {
 struct FollowOptions {
   Sink out;  // empty: that stream is not wanted
   Sink err;
-  // Called for each signal of `signals`, with the store closed (see open_store); the second one ends
-  // following at once (ErrorCode::interrupted).
+  // Called for each signal of `signals`, with the store closed (see open_store); the second one
+  // ends following at once (ErrorCode::interrupted).
   std::vector<int> signals;
   std::function<Status(int signal)> on_signal;
 };

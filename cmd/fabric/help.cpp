@@ -20,8 +20,7 @@ std::string heading(std::string_view text) { return coloured(text, Colour::bold)
 std::string entry(std::string_view title, std::string_view help, size_t column) {
   std::string text = "  " + std::string(title);
   std::string body = wrap(help, page_width(), column);
-  if (title.size() + 4 <= column)
-    return text + body.substr(text.size());
+  if (title.size() + 4 <= column) return text + body.substr(text.size());
   return text + "\n" + body;
 }
 
@@ -36,11 +35,16 @@ std::string version_line() { return "fabric " FABRIC_VERSION "\n"; }
 
 std::string_view group_title(Group group) {
   switch (group) {
-    case Group::workspace: return "Workspace";
-    case Group::agents: return "Agents";
-    case Group::tasks: return "Tasks";
-    case Group::maintenance: return "Maintenance";
-    case Group::hidden: break;
+    case Group::workspace:
+      return "Workspace";
+    case Group::agents:
+      return "Agents";
+    case Group::tasks:
+      return "Tasks";
+    case Group::maintenance:
+      return "Maintenance";
+    case Group::hidden:
+      break;
   }
   return "";
 }
@@ -61,15 +65,17 @@ std::string option_title(const Option& option) {
   std::string title;
   if (!option.short_name.empty()) title = std::string(option.short_name) + ", ";
   title += option.name;
-  if (option.takes == Takes::optional_value) return title + "[=" + std::string(option.metavar) + "]";
+  if (option.takes == Takes::optional_value)
+    return title + "[=" + std::string(option.metavar) + "]";
   if (!option.metavar.empty()) title += " " + std::string(option.metavar);
   if (option.takes == Takes::values) title += " ...";
   return title;
 }
 
 std::string help_overview() {
-  std::string out = "fabric runs fleets of AI agents on this machine: each in its own sandbox, with "
-                    "a durable\nqueue of tasks.\n\n";
+  std::string out =
+      "fabric runs fleets of AI agents on this machine: each in its own sandbox, with "
+      "a durable\nqueue of tasks.\n\n";
   out += heading("Examples");
   out += "  $ fabric init && fabric spawn greeter -- sh -c 'echo hello'\n";
   out += "  $ fabric run greeter\n";
@@ -83,11 +89,13 @@ std::string help_overview() {
 }
 
 std::string help_for(const Command& command) {
-  std::string out = "fabric " + std::string(command.name) + ": " + std::string(command.summary) + "\n";
+  std::string out =
+      "fabric " + std::string(command.name) + ": " + std::string(command.summary) + "\n";
   if (!command.examples.empty()) {
     out += "\n" + heading("Examples");
     for (const Example& example : command.examples)
-      out += "  $ " + std::string(example.command_line) + "\n" + wrap(example.does, page_width(), 6);
+      out +=
+          "  $ " + std::string(example.command_line) + "\n" + wrap(example.does, page_width(), 6);
   }
   out += "\n" + heading("Usage") + "  fabric " + usage_line(command) + "\n";
   if (!command.description.empty()) {

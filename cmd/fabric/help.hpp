@@ -8,8 +8,8 @@
 
 namespace fabric::cmd {
 
-std::string version_line();          // "fabric 0.1.0\n"
-std::string help_overview();         // every command, by group
+std::string version_line();   // "fabric 0.1.0\n"
+std::string help_overview();  // every command, by group
 std::string help_for(const Command& command);
 
 // "spawn ID [OPTIONS] [-- COMMAND...]"

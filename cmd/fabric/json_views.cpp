@@ -10,9 +10,7 @@ void write_time(Writer& w, WallTime t) { t.set() ? w.string(to_rfc3339(t)) : w.n
 
 void write_text(Writer& w, std::string_view text) { text.empty() ? w.null() : w.string(text); }
 
-void write_number(Writer& w, std::optional<int> number) {
-  number ? w.integer(*number) : w.null();
-}
+void write_number(Writer& w, std::optional<int> number) { number ? w.integer(*number) : w.null(); }
 
 void write_count(Writer& w, uint64_t n) { w.integer(static_cast<int64_t>(n)); }
 

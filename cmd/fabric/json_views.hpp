@@ -20,7 +20,7 @@ std::string task_json(const JsonChoice& choice, const Task& task);
 struct AgentView {
   Agent agent;
   TaskCounts tasks;
-  std::optional<Client::Usage> usage;  // of its living sandbox
+  std::optional<Client::Usage> usage;            // of its living sandbox
   [[nodiscard]] AgentState shown_state() const;  // busy when it has running tasks
 };
 JsonShape agent_shape();

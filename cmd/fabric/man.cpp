@@ -26,8 +26,9 @@ constexpr std::pair<std::string_view, std::string_view> k_exit_codes[] = {
     {"8", "A deadline passed."},
     {"9", "Not available on this machine; the message says how to mend that."},
     {"10", "Nothing to do."},
-    {"125", "From fabric run: fabric itself refused or failed. Any other code is the task's own "
-            "(126 and 127: its command could not be started; 128+n: it was killed by signal n)."},
+    {"125",
+     "From fabric run: fabric itself refused or failed. Any other code is the task's own "
+     "(126 and 127: its command could not be started; 128+n: it was killed by signal n)."},
     {"130", "Interrupted."},
 };
 
@@ -45,8 +46,9 @@ constexpr std::pair<std::string_view, std::string_view> k_files[] = {
     {"agents/ID/agent.toml", "Definition of an agent."},
     {"tenant.toml", "Settings of all workspaces below its directory."},
     {"/etc/fabric/fabric.toml", "Settings of all workspaces of the machine."},
-    {".fabric/", "State of a workspace: store, sockets, logs and work directories. Only fabric "
-                 "writes here."},
+    {".fabric/",
+     "State of a workspace: store, sockets, logs and work directories. Only fabric "
+     "writes here."},
 };
 
 // Text that roff takes literally, except at the start of a line.
@@ -110,8 +112,8 @@ std::string header(const std::string& name, std::string_view summary) {
   std::string title = name;
   for (char& c : title) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return ".\\\" Made by 'fabric __man'; change the command table instead.\n.Dd " +
-         std::string(k_date) + "\n.Dt " + title + " 1\n.Os\n.Sh NAME\n.Nm " + name +
-         "\n.Nd " + literal(summary) + "\n";
+         std::string(k_date) + "\n.Dt " + title + " 1\n.Os\n.Sh NAME\n.Nm " + name + "\n.Nd " +
+         literal(summary) + "\n";
 }
 
 template <class Rows>
@@ -124,8 +126,7 @@ std::string table(const Rows& rows, std::string_view macro) {
 
 std::string option_item(const Option& option) {
   std::string out = ".It ";
-  if (!option.short_name.empty())
-    out += "Fl " + std::string(option.short_name.substr(1)) + " , ";
+  if (!option.short_name.empty()) out += "Fl " + std::string(option.short_name.substr(1)) + " , ";
   out += "Fl " + literal(option.name.substr(1));
   if (option.takes == Takes::optional_value)
     out += " Ns Op = Ns Ar " + quoted(option.metavar);
@@ -158,9 +159,9 @@ std::string synopsis(const Command& command) {
 
 std::string command_page(const Command& command) {
   std::string out = header(page_name(command.name), command.summary) + synopsis(command);
-  out += ".Sh DESCRIPTION\n" +
-         paragraphs(command.description.empty() ? std::string(command.summary) + "."
-                                                : std::string(command.description));
+  out += ".Sh DESCRIPTION\n" + paragraphs(command.description.empty()
+                                              ? std::string(command.summary) + "."
+                                              : std::string(command.description));
   if (!command.positionals.empty()) {
     out += ".Pp\nIts arguments:\n.Bl -tag -width Ds\n";
     for (const Positional& positional : command.positionals) {
@@ -183,7 +184,8 @@ std::string command_page(const Command& command) {
     out.erase(out.size() - 4);
   }
   if (command.json) {
-    out += ".Sh JSON\nThe fields of the object that\n.Fl \\-json\nanswers with:\n.Bl -tag -width Ds\n";
+    out +=
+        ".Sh JSON\nThe fields of the object that\n.Fl \\-json\nanswers with:\n.Bl -tag -width Ds\n";
     const JsonShape shape = command.json();
     for (size_t i = 0; i < shape.count; ++i)
       out += ".It Va " + quoted(shape.field(i).name) + "\n" + sentences(shape.field(i).help);
@@ -194,13 +196,16 @@ std::string command_page(const Command& command) {
 
 std::string main_page() {
   std::string out = header("fabric", "run fleets of AI agents, each in its own sandbox");
-  out += ".Sh SYNOPSIS\n.Nm fabric\n.Op Fl C Ar DIR\n.Ar COMMAND\n.Op Ar ...\n"
-         ".Nm fabric\n.Fl \\-version\n.Sh DESCRIPTION\n";
+  out +=
+      ".Sh SYNOPSIS\n.Nm fabric\n.Op Fl C Ar DIR\n.Ar COMMAND\n.Op Ar ...\n"
+      ".Nm fabric\n.Fl \\-version\n.Sh DESCRIPTION\n";
   out += paragraphs(
-      "A workspace is a directory with fabric.toml. In it, agents are spawned (any command, each in "
+      "A workspace is a directory with fabric.toml. In it, agents are spawned (any command, each "
+      "in "
       "its own sandbox) and tasks are scheduled for them in a durable queue, which a supervisor in "
       "the background works off.\n\n"
-      "Every command that answers does so on stdout, for people or, with --json, for programs; what "
+      "Every command that answers does so on stdout, for people or, with --json, for programs; "
+      "what "
       "else it has to say goes to stderr. What was acknowledged is on disk.");
   for (Group group : {Group::workspace, Group::agents, Group::tasks, Group::maintenance}) {
     out += ".Ss " + std::string(group_title(group)) + "\n.Bl -tag -width Ds\n";
@@ -212,9 +217,10 @@ std::string main_page() {
   out += ".Sh ENVIRONMENT\n" + table(k_environment, "Ev");
   out += ".Sh FILES\n" + table(k_files, "Pa");
   out += ".Sh EXIT STATUS\n" + table(k_exit_codes, "Sy");
-  out += ".Sh EXAMPLES\nAn agent that greets, and one task for it:\n.Bd -literal -offset indent\n"
-         "$ fabric init\n$ fabric spawn greeter \\-\\- sh \\-c 'echo hello'\n$ fabric run greeter\n"
-         "hello\n.Ed\n";
+  out +=
+      ".Sh EXAMPLES\nAn agent that greets, and one task for it:\n.Bd -literal -offset indent\n"
+      "$ fabric init\n$ fabric spawn greeter \\-\\- sh \\-c 'echo hello'\n$ fabric run greeter\n"
+      "hello\n.Ed\n";
   return out;
 }
 

@@ -10,9 +10,12 @@ namespace fabric::cmd {
 
 inline constexpr Option k_help{"--help", "-h", "", "Show this help.", Takes::nothing};
 inline constexpr Option k_directory{
-    "--directory", "-C", "DIR",
+    "--directory",
+    "-C",
+    "DIR",
     "Work in the workspace that holds DIR, instead of that of the current directory.",
-    Takes::value, Complete::directory};
+    Takes::value,
+    Complete::directory};
 inline constexpr Option k_json{"--json", "", "FIELD,...",
                                "Answer in JSON, with all fields or only those named.",
                                Takes::optional_value};

@@ -27,9 +27,7 @@ Status print(std::string_view text) {
 
 void print_aside(std::string_view text) { static_cast<void>(write_all(STDERR_FILENO, text)); }
 
-void note(std::string_view line) {
-  print_aside("fabric: " + printable(line) + "\n");
-}
+void note(std::string_view line) { print_aside("fabric: " + printable(line) + "\n"); }
 
 void print_error(const Error& error) {
   if (error.hint == k_broken_pipe) return;

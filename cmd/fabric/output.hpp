@@ -13,7 +13,9 @@
 namespace fabric::cmd {
 
 // An Error with this hint is a reader that went away (`| head`): exit quietly, as SIGPIPE would.
-inline constexpr std::string_view k_broken_pipe = "\x01" "broken pipe";
+inline constexpr std::string_view k_broken_pipe =
+    "\x01"
+    "broken pipe";
 
 Status print(std::string_view text);
 // Text on stderr, as it is.
@@ -34,7 +36,8 @@ class JsonChoice {
   [[nodiscard]] bool includes(std::string_view field) const;
 
   template <class T, size_t N>
-  [[nodiscard]] std::string object(const std::array<JsonField<T>, N>& fields, const T& value) const {
+  [[nodiscard]] std::string object(const std::array<JsonField<T>, N>& fields,
+                                   const T& value) const {
     json::Writer writer;
     writer.begin_object();
     for (const auto& field : fields) {

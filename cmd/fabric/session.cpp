@@ -56,7 +56,8 @@ Result<Agent> require_agent(const store::ReadTxn& txn, const std::string& id) {
   return *std::move(agent);
 }
 
-// From /etc/passwd itself first: asking NSS loads libraries, which costs as much as a whole command.
+// From /etc/passwd itself first: asking NSS loads libraries, which costs as much as a whole
+// command.
 std::string login_name() {
   const uid_t uid = ::getuid();
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), &std::fclose);

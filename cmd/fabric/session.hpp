@@ -36,7 +36,8 @@ std::string correlation_id();
 // TRACEPARENT, or "".
 std::string traceparent();
 
-// Path of this executable, and of the fabric-init that belongs to it (installed or in a build tree).
+// Path of this executable, and of the fabric-init that belongs to it (installed or in a build
+// tree).
 Result<std::string> own_binary();
 Result<std::string> init_binary();
 

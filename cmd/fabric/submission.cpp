@@ -37,10 +37,11 @@ Result<std::string> read_payload(const std::string& text) {
   }
   const Status valid = json::validate(payload);
   if (!valid)
-    return fail(ErrorCode::usage, where + ": " + valid.error().message,
-                text == payload && !text.starts_with('{')
-                    ? "text has to be quoted as JSON: --payload '\"text\"'; a file is --payload @FILE"
-                    : "");
+    return fail(
+        ErrorCode::usage, where + ": " + valid.error().message,
+        text == payload && !text.starts_with('{')
+            ? "text has to be quoted as JSON: --payload '\"text\"'; a file is --payload @FILE"
+            : "");
   // A line feed in valid JSON stands between tokens, where a space means the same; tasks travel as
   // lines.
   std::replace(payload.begin(), payload.end(), '\n', ' ');
@@ -76,7 +77,8 @@ class LineReader {
     scanned_ = buffer_.size();
     start_ = 0;
     if (buffer_.size() > k_slice_bytes)
-      return fail(ErrorCode::usage, "a line of more than " + std::to_string(k_slice_bytes) + " bytes");
+      return fail(ErrorCode::usage,
+                  "a line of more than " + std::to_string(k_slice_bytes) + " bytes");
     const size_t had = buffer_.size();
     buffer_.resize(had + 65536 * 4);
     ssize_t n = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table for people: aligned columns, one row per thing. On a terminal it fits the width (the widest
-// columns that may shrink give way); elsewhere nothing is cut.
+// A table for people: aligned columns, one row per thing. On a terminal it fits the width (the
+// widest columns that may shrink give way); elsewhere nothing is cut.
 #pragma once
 
 #include <string>
@@ -20,7 +20,8 @@ struct Column {
 };
 
 struct Cell {
-  Cell(std::string cell_text, Colour cell_colour = Colour::none)  // NOLINT: cells are written as text
+  Cell(std::string cell_text,
+       Colour cell_colour = Colour::none)  // NOLINT: cells are written as text
       : text(std::move(cell_text)), colour(cell_colour) {}
   std::string text;  // made printable by the table
   Colour colour;

@@ -20,7 +20,8 @@ std::string pairs_in_words(const Metadata& pairs) {
 
 std::string limits_in_words(const Limits& limits) {
   return "memory " + (limits.memory_bytes == 0 ? "any" : size_to_string(limits.memory_bytes)) +
-         ", cpu " + (limits.cpu_millicores == 0 ? "any" : cpu_cores_to_string(limits.cpu_millicores)) +
+         ", cpu " +
+         (limits.cpu_millicores == 0 ? "any" : cpu_cores_to_string(limits.cpu_millicores)) +
          ", pids " + (limits.pids == 0 ? "any" : std::to_string(limits.pids));
 }
 
@@ -65,9 +66,9 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const Usage
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<AgentView> views;
   for (Agent& agent : TRY(txn.list_agents())) {
-    const auto found = std::lower_bound(
-        usage.begin(), usage.end(), agent.definition.id,
-        [](const auto& entry, const std::string& id) { return entry.first < id; });
+    const auto found =
+        std::lower_bound(usage.begin(), usage.end(), agent.definition.id,
+                         [](const auto& entry, const std::string& id) { return entry.first < id; });
     const bool known = found != usage.end() && found->first == agent.definition.id;
     views.push_back(TRY(view_of(txn, std::move(agent), known ? UsageList{*found} : UsageList{})));
   }
@@ -76,12 +77,17 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const Usage
 
 Colour colour_of(TaskState state) {
   switch (state) {
-    case TaskState::pending: return Colour::none;
-    case TaskState::running: return Colour::cyan;
-    case TaskState::completed: return Colour::green;
+    case TaskState::pending:
+      return Colour::none;
+    case TaskState::running:
+      return Colour::cyan;
+    case TaskState::completed:
+      return Colour::green;
     case TaskState::failed:
-    case TaskState::timed_out: return Colour::red;
-    case TaskState::cancelled: return Colour::yellow;
+    case TaskState::timed_out:
+      return Colour::red;
+    case TaskState::cancelled:
+      return Colour::yellow;
   }
   return Colour::none;
 }
@@ -89,11 +95,16 @@ Colour colour_of(TaskState state) {
 Colour colour_of(AgentState state) {
   switch (state) {
     case AgentState::starting:
-    case AgentState::stopping: return Colour::yellow;
-    case AgentState::ready: return Colour::green;
-    case AgentState::busy: return Colour::cyan;
-    case AgentState::stopped: return Colour::none;
-    case AgentState::failed: return Colour::red;
+    case AgentState::stopping:
+      return Colour::yellow;
+    case AgentState::ready:
+      return Colour::green;
+    case AgentState::busy:
+      return Colour::cyan;
+    case AgentState::stopped:
+      return Colour::none;
+    case AgentState::failed:
+      return Colour::red;
   }
   return Colour::none;
 }
@@ -195,8 +206,12 @@ std::string tasks_table(const std::vector<Task>& tasks, WallTime now) {
                {"CREATED"},
                {"TOOK", Align::right}});
   for (const Task& task : tasks)
-    table.add({task.id, task.agent, task.type, std::string(to_string(task.priority)),
-               {state_in_words(task), colour_of(task.state)}, human(task.created_at, now),
+    table.add({task.id,
+               task.agent,
+               task.type,
+               std::string(to_string(task.priority)),
+               {state_in_words(task), colour_of(task.state)},
+               human(task.created_at, now),
                took(task, now)});
   return table.to_text(terminal_width());
 }
@@ -219,7 +234,8 @@ std::string task_facts(const Task& task, WallTime now) {
   if (const std::string time = took(task, now); !time.empty()) facts.add("took", time);
   if (task.attempt > 1) facts.add("attempt", std::to_string(task.attempt));
   if (is_terminal(task.state)) {
-    facts.add("result", human_size(task.result_bytes) + ", stderr " + human_size(task.stderr_bytes));
+    facts.add("result",
+              human_size(task.result_bytes) + ", stderr " + human_size(task.stderr_bytes));
     facts.add("used", human(task.cpu) + " cpu, " + human_size(task.memory_peak_bytes) + " memory");
   }
   if (task.dropped_bytes > 0) facts.add("dropped", human_size(task.dropped_bytes) + " of output");

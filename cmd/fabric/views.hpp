@@ -13,8 +13,8 @@
 
 namespace fabric::cmd {
 
-// Live use by agent id; empty when no supervisor runs or it cannot be asked. Call it before a Store is
-// opened (see open_store).
+// Live use by agent id; empty when no supervisor runs or it cannot be asked. Call it before a Store
+// is opened (see open_store).
 using UsageList = std::vector<std::pair<std::string, Client::Usage>>;
 UsageList live_usage(const config::Workspace& workspace);
 

@@ -75,8 +75,9 @@ Result<std::vector<Task>> wait_for_tasks(const config::Workspace& workspace,
   const Status waited = wait_for(store, done, patience);
   TRY_STATUS(status);
   if (!waited && waited.error().code == ErrorCode::timed_out)
-    return fail(ErrorCode::timed_out, "gave up waiting after " + human(patience) + ": " +
-                                          count_of(list->open(), "task") + " did not end",
+    return fail(ErrorCode::timed_out,
+                "gave up waiting after " + human(patience) + ": " + count_of(list->open(), "task") +
+                    " did not end",
                 "'fabric status ID' shows what a task waits for");
   TRY_STATUS(waited);
   return list->take();

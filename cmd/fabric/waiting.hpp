@@ -14,7 +14,8 @@
 namespace fabric::cmd {
 
 // The tasks in the order of the ids, all in a terminal state. not_found when one does not exist;
-// timed_out after `patience` (0: never). Says on stderr when no supervisor runs that could end them.
+// timed_out after `patience` (0: never). Says on stderr when no supervisor runs that could end
+// them.
 Result<std::vector<Task>> wait_for_tasks(const config::Workspace& workspace,
                                          const store::Store& store,
                                          const std::vector<std::string>& ids, Duration patience);

@@ -5,12 +5,11 @@ load helper
 }
 
 @test "down stops the supervisor and every process of its agents; pending tasks stay" {
+  printf '[supervisor]\nstop_timeout = "1s"\n' >fabric.toml
   fabric spawn a -- sleep 60
   fabric schedule a --id t1 >/dev/null
   fabric schedule a --id t2 >/dev/null
   wait_for_state t1 running
-  sed -i 's/^# *stop_timeout.*//' fabric.toml
-  printf '[supervisor]\nstop_timeout = "1s"\n' >>fabric.toml
   fabric down
   wait_until 5 nothing_left
   expect_equal "$(field_of t2 state)" pending

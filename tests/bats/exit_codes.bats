@@ -10,7 +10,7 @@ load helper
 
 @test "2: wrong arguments, or an invalid configuration" {
   refused 2 '' fabric status --nonsense
-  echo 'nonsense = 1' >>fabric.toml
+  echo 'nonsense = 1' >fabric.toml
   refused 2 '' fabric config show
 }
 

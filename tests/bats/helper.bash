@@ -22,7 +22,10 @@ setup() {
 
 teardown() {
   cd "$WORKSPACE" || return 1
-  if [ -e .fabric/run/owner ]; then fabric down >/dev/null 2>&1 || true; fi
+  # Agents outlive a supervisor that was killed: then the next one ends them.
+  if [ -e .fabric/run/owner ]; then
+    fabric down >/dev/null 2>&1 || { nothing_left || { fabric up --detach && fabric down; } >/dev/null; }
+  fi
   wait_until 10 nothing_left || { what_is_left >&2; return 1; }
 }
 

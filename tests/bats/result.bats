@@ -15,8 +15,8 @@ load helper
 
 @test "output beyond the agent's limit is counted, not kept, and said" {
   mkdir -p agents/a
-  printf 'command = ["seq", "100000"]\nmax_output_bytes = 1000\n' >agents/a/agent.toml
-  fabric spawn a || { sed -i 's/max_output_bytes = 1000/max_output = "1000"/' agents/a/agent.toml; fabric spawn a; }
+  printf 'command = ["seq", "100000"]\nmax_output = "1000"\n' >agents/a/agent.toml
+  fabric spawn a
   fabric schedule a --id t --wait >/dev/null
   run --separate-stderr fabric result t
   expect_status 0

@@ -26,15 +26,21 @@ Result<int> run(const Arguments& arguments) {
   return 0;
 }
 
-constexpr Example k_examples[] = {{"fabric agents", "Lists the agents of the workspace."},
-                                  {"fabric agents --json=id,state | jq -r '.[].id'",
-                                   "Their ids, for a script."}};
+constexpr Example k_examples[] = {
+    {"fabric agents", "Lists the agents of the workspace."},
+    {"fabric agents --json=id,state | jq -r '.[].id'", "Their ids, for a script."}};
 
 }  // namespace
 
-const Command k_agents_command{
-    "agents", Group::agents, "list agents",
-    "One agent a line, by id. With --json: an array of objects.", {}, {}, {}, k_examples,
-    agent_shape, run};
+const Command k_agents_command{"agents",
+                               Group::agents,
+                               "list agents",
+                               "One agent a line, by id. With --json: an array of objects.",
+                               {},
+                               {},
+                               {},
+                               k_examples,
+                               agent_shape,
+                               run};
 
 }  // namespace fabric::cmd

@@ -31,8 +31,8 @@ Result<CancelReply> foresee(const config::Workspace& workspace, const std::strin
   const store::ReadTxn txn = TRY(store.read());
   const Task task = TRY(require_task(txn, id));
   if (is_terminal(task.state))
-    return fail(ErrorCode::failed, "cancelling " + id + ": it is " +
-                                       std::string(to_string(task.state)) + " already");
+    return fail(ErrorCode::failed,
+                "cancelling " + id + ": it is " + std::string(to_string(task.state)) + " already");
   CancelReply reply{task.state, {}};
   std::vector<uint64_t> open = TRY(txn.dependents(task.sequence));
   for (size_t i = 0; i < open.size(); ++i) {
@@ -64,7 +64,8 @@ Result<int> run(const Arguments& arguments) {
   text += result.id;
   if (running) text += dry_run ? ", which is running" : ": its processes are being stopped";
   if (!result.reply.also_cancelled.empty())
-    text += " (and " + count_of(result.reply.also_cancelled.size(), "task") + " that waited for it)";
+    text +=
+        " (and " + count_of(result.reply.also_cancelled.size(), "task") + " that waited for it)";
   TRY_STATUS(print(text + "\n"));
   return 0;
 }
@@ -78,9 +79,16 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_cancel_command{
-    "cancel", Group::tasks, "cancel a task",
+    "cancel",
+    Group::tasks,
+    "cancel a task",
     "A pending task never runs. The processes of a running one are asked to stop, and killed when "
     "they do not; it ends as cancelled. Tasks that wait for it are cancelled too.",
-    k_positionals, k_options, {}, k_examples, cancel_shape, run};
+    k_positionals,
+    k_options,
+    {},
+    k_examples,
+    cancel_shape,
+    run};
 
 }  // namespace fabric::cmd

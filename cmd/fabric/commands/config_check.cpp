@@ -40,9 +40,17 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_config_check_command{
-    "config check", Group::maintenance, "check every settings file of the workspace",
-    "Names unknown keys (and the nearest known one), wrong types and bad values, with file, line and "
+    "config check",
+    Group::maintenance,
+    "check every settings file of the workspace",
+    "Names unknown keys (and the nearest known one), wrong types and bad values, with file, line "
+    "and "
     "column. The exit code is 2 when there are any. With --json: an array of objects.",
-    {}, {}, {}, k_examples, config_check_shape, run};
+    {},
+    {},
+    {},
+    k_examples,
+    config_check_shape,
+    run};
 
 }  // namespace fabric::cmd

@@ -24,8 +24,7 @@ JsonShape config_show_shape() { return shape_of<k_fields>(); }
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
-  const std::vector<EffectiveValue> values =
-      TRY(config::show(workspace, arguments.positional(0)));
+  const std::vector<EffectiveValue> values = TRY(config::show(workspace, arguments.positional(0)));
   if (choice.wanted()) {
     std::vector<std::string> elements;
     for (const EffectiveValue& value : values) elements.push_back(choice.object(k_fields, value));
@@ -55,10 +54,18 @@ constexpr Example k_examples[] = {
 
 }  // namespace
 
-const Command k_config_show_command{
-    "config show", Group::maintenance, "show the settings in force",
-    "Settings are layered: /etc/fabric/fabric.toml, tenant.toml, fabric.toml, agents/ID/agent.toml, "
-    "then command-line options; a later one wins, value by value. With --json: an array of objects.",
-    k_positionals, k_options, {}, k_examples, config_show_shape, run};
+const Command k_config_show_command{"config show",
+                                    Group::maintenance,
+                                    "show the settings in force",
+                                    "Settings are layered: /etc/fabric/fabric.toml, tenant.toml, "
+                                    "fabric.toml, agents/ID/agent.toml, "
+                                    "then command-line options; a later one wins, value by value. "
+                                    "With --json: an array of objects.",
+                                    k_positionals,
+                                    k_options,
+                                    {},
+                                    k_examples,
+                                    config_show_shape,
+                                    run};
 
 }  // namespace fabric::cmd

@@ -2,8 +2,8 @@
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
-#include "store/ownership.hpp"
 #include "fabric/text.hpp"
+#include "store/ownership.hpp"
 
 namespace fabric::cmd {
 namespace {
@@ -36,16 +36,22 @@ Result<int> run(const Arguments& arguments) {
   return 0;
 }
 
-constexpr Example k_examples[] = {
-    {"fabric down", "Stops the supervisor of this workspace."},
-    {"fabric -C ~/work/web down", "Stops that of another one."}};
+constexpr Example k_examples[] = {{"fabric down", "Stops the supervisor of this workspace."},
+                                  {"fabric -C ~/work/web down", "Stops that of another one."}};
 
 }  // namespace
 
 const Command k_down_command{
-    "down", Group::workspace, "stop the supervisor and every process of its agents",
+    "down",
+    Group::workspace,
+    "stop the supervisor and every process of its agents",
     "Waits for running tasks as long as supervisor.stop_timeout says, then stops them. Tasks that "
     "have not started stay queued and agents stay known: the next 'fabric up' goes on with them.",
-    {}, {}, {}, k_examples, down_shape, run};
+    {},
+    {},
+    {},
+    k_examples,
+    down_shape,
+    run};
 
 }  // namespace fabric::cmd

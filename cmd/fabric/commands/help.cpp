@@ -24,15 +24,17 @@ Result<int> run(const Arguments& arguments) {
   std::vector<std::string_view> known;
   for (const Command* command : all_commands()) {
     known.push_back(command->name);
-    if (command->name.starts_with(name + " ")) below += (below.empty() ? "" : "\n") + help_for(*command);
+    if (command->name.starts_with(name + " "))
+      below += (below.empty() ? "" : "\n") + help_for(*command);
   }
   if (!below.empty()) {
     TRY_STATUS(print(below));
     return 0;
   }
   const std::string nearest = nearest_name(name, known);
-  return fail(ErrorCode::usage, "help: there is no command '" + printable(name) + "'",
-              nearest.empty() ? "'fabric help' lists the commands" : "did you mean " + nearest + "?");
+  return fail(
+      ErrorCode::usage, "help: there is no command '" + printable(name) + "'",
+      nearest.empty() ? "'fabric help' lists the commands" : "did you mean " + nearest + "?");
 }
 
 constexpr Positional k_positionals[] = {
@@ -42,8 +44,16 @@ constexpr Example k_examples[] = {{"fabric help", "Lists the commands."},
 
 }  // namespace
 
-const Command k_help_command{
-    "help", Group::maintenance, "explain a command", "", k_positionals, {}, {}, k_examples, nullptr,
-    run, /*in_workspace=*/false};
+const Command k_help_command{"help",
+                             Group::maintenance,
+                             "explain a command",
+                             "",
+                             k_positionals,
+                             {},
+                             {},
+                             k_examples,
+                             nullptr,
+                             run,
+                             /*in_workspace=*/false};
 
 }  // namespace fabric::cmd

@@ -31,18 +31,30 @@ Result<int> run(const Arguments& arguments) {
 }
 
 constexpr Positional k_positionals[] = {
-    {"DIR", "Where; made when it does not exist. Default: the current directory.",
-     Complete::directory, {}, false}};
+    {"DIR",
+     "Where; made when it does not exist. Default: the current directory.",
+     Complete::directory,
+     {},
+     false}};
 constexpr Example k_examples[] = {{"fabric init", "Makes the current directory a workspace."},
                                   {"fabric init ~/work/web", "Makes one elsewhere."}};
 
 }  // namespace
 
 const Command k_init_command{
-    "init", Group::workspace, "make a workspace",
-    "Writes fabric.toml with commented defaults, policies/, agents/ and .fabric/ (mode 0700, ignored "
+    "init",
+    Group::workspace,
+    "make a workspace",
+    "Writes fabric.toml with commented defaults, policies/, agents/ and .fabric/ (mode 0700, "
+    "ignored "
     "by git), and registers the directory as yours to use. A directory that is a workspace already "
     "is refused.",
-    k_positionals, {}, {}, k_examples, init_shape, run, /*in_workspace=*/false};
+    k_positionals,
+    {},
+    {},
+    k_examples,
+    init_shape,
+    run,
+    /*in_workspace=*/false};
 
 }  // namespace fabric::cmd

@@ -61,7 +61,8 @@ class JsonLines {
 Result<Task> find_task(const store::ReadTxn& txn, const std::string& id) {
   if (const auto task = TRY(txn.find_task(id))) return *task;
   if (!TRY(txn.find_agent(id)))
-    return fail(ErrorCode::not_found, printable(id) + " not found: no agent and no task has this id",
+    return fail(ErrorCode::not_found,
+                printable(id) + " not found: no agent and no task has this id",
                 "'fabric agents' and 'fabric tasks' list them");
   store::TaskFilter filter;
   filter.agent = id;
@@ -115,9 +116,16 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_logs_command{
-    "logs", Group::tasks, "show what a task printed",
+    "logs",
+    Group::tasks,
+    "show what a task printed",
     "Its standard output goes to standard output, its standard error to standard error. Of a task "
     "that was started again, the last attempt is shown. With --json: one object a line.",
-    k_positionals, k_options, {}, k_examples, logs_shape, run};
+    k_positionals,
+    k_options,
+    {},
+    k_examples,
+    logs_shape,
+    run};
 
 }  // namespace fabric::cmd

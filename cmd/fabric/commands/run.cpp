@@ -65,8 +65,7 @@ Result<int> run(const Arguments& arguments) {
   return exit_code_of(task);
 }
 
-constexpr Positional k_positionals[] = {
-    {"AGENT", "The agent that is to run it.", Complete::agent}};
+constexpr Positional k_positionals[] = {{"AGENT", "The agent that is to run it.", Complete::agent}};
 constexpr Example k_examples[] = {
     {"fabric run coder --payload @task.json", "Runs one task and shows what it prints."},
     {"fabric run tests --timeout 10m || echo failed", "Its exit code is the task's."}};
@@ -74,13 +73,23 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_run_command{
-    "run", Group::tasks, "run one task and show its output as it comes",
-    "Schedules a task, copies its standard output and standard error, and exits with its exit code: "
-    "128+n when signal n ended it, 8 when it timed out, 1 when it was cancelled. 125 is fabric's own "
+    "run",
+    Group::tasks,
+    "run one task and show its output as it comes",
+    "Schedules a task, copies its standard output and standard error, and exits with its exit "
+    "code: "
+    "128+n when signal n ended it, 8 when it timed out, 1 when it was cancelled. 125 is fabric's "
+    "own "
     "failure. Ctrl-C cancels the task (exit code 130); a second one leaves at once. Starts the "
     "supervisor when none runs. With --json the answer is the task when it has ended, and not its "
     "standard output.",
-    k_positionals, k_task_options, {}, k_examples, task_shape, run, /*in_workspace=*/true,
+    k_positionals,
+    k_task_options,
+    {},
+    k_examples,
+    task_shape,
+    run,
+    /*in_workspace=*/true,
     /*gives_task_code=*/true};
 
 }  // namespace fabric::cmd

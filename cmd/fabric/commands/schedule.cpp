@@ -20,7 +20,8 @@ using Item = SubmitReply::Item;
 constexpr auto k_fields = std::to_array<JsonField<Item>>({
     {"id", "The task's id.", [](json::Writer& w, const Item& v) { w.string(v.id); }},
     {"agent", "The agent it is for.", [](json::Writer& w, const Item& v) { w.string(v.agent); }},
-    {"state", "Its state now.", [](json::Writer& w, const Item& v) { w.string(to_string(v.state)); }},
+    {"state", "Its state now.",
+     [](json::Writer& w, const Item& v) { w.string(to_string(v.state)); }},
     {"existed", "true when the same task had been scheduled before.",
      [](json::Writer& w, const Item& v) { w.boolean(v.existed); }},
 });
@@ -155,14 +156,17 @@ constexpr Positional k_positionals[] = {
 constexpr auto k_options = [] {
   std::array<Option, std::size(k_task_options) + 3> options{};
   std::copy(std::begin(k_task_options), std::end(k_task_options), options.begin());
-  options[options.size() - 3] = {
-      "--batch", "", "FILE|-",
-      "Schedule many: one JSON object a line, with agent, payload and optionally id, type, priority, "
-      "depends_on, timeout_seconds, metadata.",
-      Takes::value, Complete::file};
-  options[options.size() - 2] = {"--wait", "", "",
-                                 "Return when all have ended, with the exit code of fabric-wait(1).",
-                                 Takes::nothing};
+  options[options.size() - 3] = {"--batch",
+                                 "",
+                                 "FILE|-",
+                                 "Schedule many: one JSON object a line, with agent, payload and "
+                                 "optionally id, type, priority, "
+                                 "depends_on, timeout_seconds, metadata.",
+                                 Takes::value,
+                                 Complete::file};
+  options[options.size() - 2] = {
+      "--wait", "", "", "Return when all have ended, with the exit code of fabric-wait(1).",
+      Takes::nothing};
   options[options.size() - 1] = k_dry_run;
   return options;
 }();
@@ -174,14 +178,25 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_schedule_command{
-    "schedule", Group::tasks, "queue tasks for agents",
-    "Prints the id of each task once it is on disk. Without a supervisor it queues as well, and says "
-    "that nothing runs yet. An id that is known already is the same task when it says the same, and "
+    "schedule",
+    Group::tasks,
+    "queue tasks for agents",
+    "Prints the id of each task once it is on disk. Without a supervisor it queues as well, and "
+    "says "
+    "that nothing runs yet. An id that is known already is the same task when it says the same, "
+    "and "
     "an error otherwise.\n\n"
-    "A batch is written in transactions of at most 10,000 lines or 8 MiB: each is there whole or not "
-    "at all. A line that cannot be scheduled is named by its number, and nothing of its transaction "
+    "A batch is written in transactions of at most 10,000 lines or 8 MiB: each is there whole or "
+    "not "
+    "at all. A line that cannot be scheduled is named by its number, and nothing of its "
+    "transaction "
     "or of a later one is there. Tasks may depend on earlier lines and on each other within one "
     "transaction. With --json: one object a line.",
-    k_positionals, k_options, {}, k_examples, schedule_shape, run};
+    k_positionals,
+    k_options,
+    {},
+    k_examples,
+    schedule_shape,
+    run};
 
 }  // namespace fabric::cmd

@@ -55,7 +55,8 @@ Result<int> show_one(const config::Workspace& workspace, const Arguments& argume
   }
   const auto task = TRY(txn.find_task(id));
   if (!task)
-    return fail(ErrorCode::not_found, printable(id) + " not found: no agent and no task has this id",
+    return fail(ErrorCode::not_found,
+                printable(id) + " not found: no agent and no task has this id",
                 "'fabric agents' and 'fabric tasks' list them");
   const JsonChoice choice = TRY(JsonChoice::from(arguments, task_shape()));
   TRY_STATUS(print(choice.wanted() ? task_json(choice, *task) + "\n" : task_facts(*task, now)));
@@ -63,24 +64,33 @@ Result<int> show_one(const config::Workspace& workspace, const Arguments& argume
 }
 
 Result<int> run(const Arguments& arguments) {
-  if (!arguments.positionals().empty())
-    return show_one(TRY(workspace_of(arguments)), arguments);
+  if (!arguments.positionals().empty()) return show_one(TRY(workspace_of(arguments)), arguments);
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   return show_workspace(TRY(workspace_of(arguments)), choice);
 }
 
-constexpr Positional k_positionals[] = {
-    {"ID", "An agent or a task. Default: the whole workspace.", Complete::agent_or_task, {}, false}};
+constexpr Positional k_positionals[] = {{"ID",
+                                         "An agent or a task. Default: the whole workspace.",
+                                         Complete::agent_or_task,
+                                         {},
+                                         false}};
 constexpr Example k_examples[] = {
     {"fabric status", "Shows the supervisor, the queue and the agents of the workspace."},
     {"fabric status t1 --json=state,exit_code", "Two facts about one task, for a program."}};
 
 }  // namespace
 
-const Command k_status_command{
-    "status", Group::workspace, "show the workspace, one agent or one task",
-    "Works without a supervisor. Where an agent and a task have the same id, the agent is shown. With "
-    "an ID the JSON is that of fabric-agents(1) or fabric-tasks(1).",
-    k_positionals, {}, {}, k_examples, status_shape, run};
+const Command k_status_command{"status",
+                               Group::workspace,
+                               "show the workspace, one agent or one task",
+                               "Works without a supervisor. Where an agent and a task have the "
+                               "same id, the agent is shown. With "
+                               "an ID the JSON is that of fabric-agents(1) or fabric-tasks(1).",
+                               k_positionals,
+                               {},
+                               {},
+                               k_examples,
+                               status_shape,
+                               run};
 
 }  // namespace fabric::cmd

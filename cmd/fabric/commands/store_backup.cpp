@@ -8,8 +8,7 @@ namespace fabric::cmd {
 namespace {
 
 constexpr auto k_fields = std::to_array<JsonField<std::string>>({
-    {"directory", "Where the copy is.",
-     [](json::Writer& w, const std::string& v) { w.string(v); }},
+    {"directory", "Where the copy is.", [](json::Writer& w, const std::string& v) { w.string(v); }},
 });
 JsonShape backup_shape() { return shape_of<k_fields>(); }
 
@@ -33,9 +32,16 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_store_backup_command{
-    "store backup", Group::maintenance, "copy the store as it is at this moment",
+    "store backup",
+    Group::maintenance,
+    "copy the store as it is at this moment",
     "The copy is consistent and compact, also while others read and write, and on disk when the "
     "command returns. Log files and work directories are not part of it.",
-    k_positionals, {}, {}, k_examples, backup_shape, run};
+    k_positionals,
+    {},
+    {},
+    k_examples,
+    backup_shape,
+    run};
 
 }  // namespace fabric::cmd

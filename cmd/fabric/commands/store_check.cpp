@@ -49,9 +49,17 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_store_check_command{
-    "store check", Group::maintenance, "read every record of the store and verify it",
-    "Checks checksums, decoding, and that indexes and counters agree with the records. Others may go "
+    "store check",
+    Group::maintenance,
+    "read every record of the store and verify it",
+    "Checks checksums, decoding, and that indexes and counters agree with the records. Others may "
+    "go "
     "on reading and writing. The exit code is 1 when something is wrong.",
-    {}, {}, {}, k_examples, check_shape, run};
+    {},
+    {},
+    {},
+    k_examples,
+    check_shape,
+    run};
 
 }  // namespace fabric::cmd

@@ -50,10 +50,17 @@ constexpr Example k_examples[] = {
 
 }  // namespace
 
-const Command k_store_compact_command{
-    "store compact", Group::maintenance, "rewrite the store without unused space",
-    "Needs the workspace for itself: no supervisor may run. When it is interrupted, the store is the "
-    "old one or the new one, whole.",
-    {}, {}, {}, k_examples, compact_shape, run};
+const Command k_store_compact_command{"store compact",
+                                      Group::maintenance,
+                                      "rewrite the store without unused space",
+                                      "Needs the workspace for itself: no supervisor may run. When "
+                                      "it is interrupted, the store is the "
+                                      "old one or the new one, whole.",
+                                      {},
+                                      {},
+                                      {},
+                                      k_examples,
+                                      compact_shape,
+                                      run};
 
 }  // namespace fabric::cmd

@@ -18,12 +18,14 @@ constexpr auto k_fields = std::to_array<JsonField<StoreStat>>({
      [](Writer& w, const StoreStat& v) { w.integer(v.schema_version); }},
     {"file_bytes", "Size of the file.",
      [](Writer& w, const StoreStat& v) { write_count(w, v.file_bytes); }},
-    {"used_bytes", "Of it, in use.", [](Writer& w, const StoreStat& v) { write_count(w, v.used_bytes); }},
+    {"used_bytes", "Of it, in use.",
+     [](Writer& w, const StoreStat& v) { write_count(w, v.used_bytes); }},
     {"map_bytes", "Size it may grow to before the map is enlarged (which happens by itself).",
      [](Writer& w, const StoreStat& v) { write_count(w, v.map_bytes); }},
     {"last_transaction", "Number of the last transaction.",
      [](Writer& w, const StoreStat& v) { write_count(w, v.last_transaction); }},
-    {"readers", "Reader slots in use.", [](Writer& w, const StoreStat& v) { w.integer(v.readers); }},
+    {"readers", "Reader slots in use.",
+     [](Writer& w, const StoreStat& v) { w.integer(v.readers); }},
     {"max_readers", "Reader slots there are.",
      [](Writer& w, const StoreStat& v) { w.integer(v.max_readers); }},
     {"tables", "name, entries and bytes of each table.",
@@ -68,8 +70,15 @@ constexpr Example k_examples[] = {
 
 }  // namespace
 
-const Command k_store_stat_command{
-    "store stat", Group::maintenance, "show the size of the store", "", {}, {}, {}, k_examples,
-    stat_shape, run};
+const Command k_store_stat_command{"store stat",
+                                   Group::maintenance,
+                                   "show the size of the store",
+                                   "",
+                                   {},
+                                   {},
+                                   {},
+                                   k_examples,
+                                   stat_shape,
+                                   run};
 
 }  // namespace fabric::cmd

@@ -66,8 +66,10 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_tasks_command{
-    "tasks", Group::tasks, "list tasks",
-    "One task a line, the newest first. With --json: an array of objects.", {}, k_options, {},
-    k_examples, task_shape, run};
+    "tasks",      Group::tasks,
+    "list tasks", "One task a line, the newest first. With --json: an array of objects.",
+    {},           k_options,
+    {},           k_examples,
+    task_shape,   run};
 
 }  // namespace fabric::cmd

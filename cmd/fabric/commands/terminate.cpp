@@ -20,7 +20,9 @@ constexpr auto k_fields = std::to_array<JsonField<Terminated>>({
        w.integer(static_cast<int64_t>(v.reply.cancelled));
      }},
     {"stopped", "Running tasks that were ended.",
-     [](json::Writer& w, const Terminated& v) { w.integer(static_cast<int64_t>(v.reply.stopped)); }},
+     [](json::Writer& w, const Terminated& v) {
+       w.integer(static_cast<int64_t>(v.reply.stopped));
+     }},
 });
 JsonShape terminate_shape() { return shape_of<k_fields>(); }
 
@@ -64,9 +66,16 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_terminate_command{
-    "terminate", Group::agents, "end an agent and everything of it",
+    "terminate",
+    Group::agents,
+    "end an agent and everything of it",
     "Running tasks are stopped, pending ones cancelled, and its sandbox is removed. Returns when "
     "nothing of it is left. Its finished tasks and their results stay.",
-    k_positionals, k_options, {}, k_examples, terminate_shape, run};
+    k_positionals,
+    k_options,
+    {},
+    k_examples,
+    terminate_shape,
+    run};
 
 }  // namespace fabric::cmd

@@ -22,8 +22,8 @@ Result<int> run(const Arguments& arguments) {
   return 0;
 }
 
-constexpr Positional k_positionals[] = {{"DIR", "The workspace. Default: the current directory.",
-                                         Complete::directory, {}, false}};
+constexpr Positional k_positionals[] = {
+    {"DIR", "The workspace. Default: the current directory.", Complete::directory, {}, false}};
 constexpr Example k_examples[] = {
     {"fabric trust", "Trusts the workspace in the current directory, after you looked at it."},
     {"fabric trust ~/src/cloned", "Trusts one elsewhere."}};
@@ -31,10 +31,18 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_trust_command{
-    "trust", Group::workspace, "allow fabric to use a workspace that it did not make",
+    "trust",
+    Group::workspace,
+    "allow fabric to use a workspace that it did not make",
     "A cloned repository can carry settings and state that somebody else prepared, so fabric uses "
     "only workspaces that are yours and that you made or trusted. Look at fabric.toml, agents/ and "
     "policies/ first. A workspace that was moved or replaced has to be trusted again.",
-    k_positionals, {}, {}, k_examples, trust_shape, run, /*in_workspace=*/false};
+    k_positionals,
+    {},
+    {},
+    k_examples,
+    trust_shape,
+    run,
+    /*in_workspace=*/false};
 
 }  // namespace fabric::cmd

@@ -10,8 +10,8 @@
 namespace fabric::cmd {
 namespace {
 
-constexpr Option k_detach{"--detach", "-d", "", "Return once it serves; it goes on in the background.",
-                          Takes::nothing};
+constexpr Option k_detach{"--detach", "-d", "",
+                          "Return once it serves; it goes on in the background.", Takes::nothing};
 
 struct Started {
   bool started = false;
@@ -49,7 +49,8 @@ Result<int> run(const Arguments& arguments) {
   const config::Workspace workspace = TRY(workspace_of(arguments));
   if (arguments.has(k_detach.name)) return detach(workspace, choice);
   if (choice.wanted())
-    return fail(ErrorCode::usage, "up: --json needs --detach", "in the foreground it answers nothing");
+    return fail(ErrorCode::usage, "up: --json needs --detach",
+                "in the foreground it answers nothing");
   SupervisorOptions options;
   options.init_binary = TRY(init_binary());
   options.version = FABRIC_VERSION;
@@ -69,9 +70,16 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_up_command{
-    "up", Group::workspace, "start the supervisor, which runs the tasks",
+    "up",
+    Group::workspace,
+    "start the supervisor, which runs the tasks",
     "One supervisor serves a workspace. It takes up what an earlier one left running, also after a "
     "crash. 'fabric spawn' starts one by itself when none runs.",
-    {}, k_options, {}, k_examples, up_shape, run};
+    {},
+    k_options,
+    {},
+    k_examples,
+    up_shape,
+    run};
 
 }  // namespace fabric::cmd

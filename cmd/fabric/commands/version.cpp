@@ -29,8 +29,16 @@ constexpr Example k_examples[] = {{"fabric version", "The version, for people."}
 
 }  // namespace
 
-const Command k_version_command{
-    "version", Group::maintenance, "print the version", "", {}, {}, {}, k_examples, version_shape,
-    run, /*in_workspace=*/false};
+const Command k_version_command{"version",
+                                Group::maintenance,
+                                "print the version",
+                                "",
+                                {},
+                                {},
+                                {},
+                                k_examples,
+                                version_shape,
+                                run,
+                                /*in_workspace=*/false};
 
 }  // namespace fabric::cmd

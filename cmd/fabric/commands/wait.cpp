@@ -30,7 +30,8 @@ Result<int> run(const Arguments& arguments) {
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
   const store::Store store = TRY(open_store(workspace));
-  const std::vector<Task> tasks = TRY(wait_for_tasks(workspace, store, options.ids, options.patience));
+  const std::vector<Task> tasks =
+      TRY(wait_for_tasks(workspace, store, options.ids, options.patience));
 
   int code = 0;
   std::string text;
@@ -55,10 +56,18 @@ constexpr Example k_examples[] = {
 }  // namespace
 
 const Command k_wait_command{
-    "wait", Group::tasks, "wait until tasks have ended",
-    "The exit code is 0 when all completed, else that of the first that did not: its own exit code, "
+    "wait",
+    Group::tasks,
+    "wait until tasks have ended",
+    "The exit code is 0 when all completed, else that of the first that did not: its own exit "
+    "code, "
     "128+n when signal n ended it, 8 when it timed out, 1 otherwise. With --json: an array of "
     "objects, in the order of the ids.",
-    k_positionals, k_options, {}, k_examples, task_shape, run};
+    k_positionals,
+    k_options,
+    {},
+    k_examples,
+    task_shape,
+    run};
 
 }  // namespace fabric::cmd
