@@ -233,7 +233,7 @@ std::string task_facts(const Task& task, WallTime now) {
   if (task.finished_at.set()) facts.add("finished", human(task.finished_at, now));
   if (const std::string time = took(task, now); !time.empty()) facts.add("took", time);
   if (task.attempt > 1) facts.add("attempt", std::to_string(task.attempt));
-  if (is_terminal(task.state)) {
+  if (is_terminal(task.state) && task.attempt > 0) {
     facts.add("result",
               human_size(task.result_bytes) + ", stderr " + human_size(task.stderr_bytes));
     facts.add("used", human(task.cpu) + " cpu, " + human_size(task.memory_peak_bytes) + " memory");

@@ -74,11 +74,11 @@ load helper
 }
 
 @test "all that spawn is told is in the agent's JSON" {
-  fabric spawn a --model m --tool read --tool write --isolation process --memory 64M --cpu 0.5 \
+  fabric spawn a --model m --tool read --tool write --isolation process --memory 64M --cpu 0.5 --pids 40 \
     --user joe --label k=v --env SECRET=hush --kind exec -- sleep 1
   fabric status a --json | jq -e '
     .model == "m" and .tools == ["read", "write"] and .isolation == "process" and
-    .limits.memory_bytes == 67108864 and .limits.cpu_cores == 0.5 and .user == "joe" and
+    .limits.memory_bytes == 67108864 and .limits.cpu_cores == 0.5 and .limits.pids == 40 and .user == "joe" and
     .labels == {"k": "v"} and .env == ["SECRET"] and .kind == "exec" and .command == ["sleep", "1"]'
   ! fabric status a --json | grep -q hush
   ! fabric status a | grep -q hush
@@ -99,6 +99,7 @@ load helper
 
 @test "bad limits and labels are refused before anything starts" {
   refused 2 '--memory' fabric spawn a --memory lots -- true
+  refused 2 '--pids' fabric spawn a --pids 0 -- true
   refused 2 '--cpu' fabric spawn a --cpu many -- true
   refused 2 '--label' fabric spawn a --label novalue -- true
   refused 2 "is given twice" fabric spawn a --label k=1 --label k=2 -- true
