@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <charconv>
 #include <cstdlib>
 
 #include "base/id.hpp"
@@ -41,21 +40,6 @@ Result<Metadata> read_env(const Arguments& arguments) {
   return env;
 }
 
-// 0 stands for no limit.
-Result<uint64_t> parse_memory(std::string_view text) {
-  return text == "none" ? Result<uint64_t>(0) : parse_size(text);
-}
-
-Result<uint32_t> parse_pids(std::string_view text) {
-  if (text == "none") return uint32_t{0};
-  uint32_t pids = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pids);
-  if (error != std::errc{} || end != text.data() + text.size() || pids == 0)
-    return fail(ErrorCode::usage, "invalid number '" + printable(text) + "'",
-                "write a number above 0, or none");
-  return pids;
-}
-
 Result<Options> read_options(const Arguments& arguments) {
   Options options;
   options.id = arguments.positional(0);
@@ -70,7 +54,6 @@ Result<Options> read_options(const Arguments& arguments) {
   flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_memory_limit));
   flags.cpu_millicores = TRY(parsed(arguments, "--cpu", parse_cpu_cores));
   flags.pids = TRY(parsed(arguments, "--pids", parse_pids_limit));
-  flags.pids = TRY(parsed(arguments, "--pids", parse_pids));
   flags.labels = TRY(parsed_pairs(arguments, "--label"));
   flags.env = TRY(read_env(arguments));
   if (arguments.has_tail()) {
@@ -123,7 +106,6 @@ constexpr Option k_options[] = {
     {"--cpu", "", "CORES",
      "Processor cores for all its processes, for example 0.5; none: no limit."},
     {"--pids", "", "N", "How many processes and threads it may have; none: no limit."},
-    {"--pids", "", "N", "Processes and threads it may have at once, or none for no limit."},
     {"--user", "", "U", "Whose agent it is. Default: you."},
     {"--label", "", "KEY=VALUE", "A label.", Takes::values},
     {"--env", "", "NAME[=VALUE]",
