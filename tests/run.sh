@@ -37,7 +37,7 @@ build() {
   }
 }
 
-# ctests PRESET: each Catch2 test case counts, not each program.
+# ctests PRESET: each program of unit tests and each corpus of a fuzzer is one test.
 ctests() {
   log=build/$1.ctest.log
   # Not in parallel: many of them measure time, and the machine may be small.

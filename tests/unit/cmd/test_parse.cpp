@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "fabric/cli.hpp"
 #include "fabric/commands.hpp"
+#include "fabric/options.hpp"
 
 namespace fabric::cmd {
 namespace {
@@ -94,6 +96,9 @@ TEST_CASE("every command has a summary, two examples and unique names of options
     CHECK(!command->summary.ends_with('.'));
     CHECK(command->examples.size() == 2);
     CHECK(find_command(command->name) == command);
+    std::set<std::string_view> names;
+    for_each_option(*command,
+                    [&](const Option& option) { CHECK(names.insert(option.name).second); });
     for (const Option& option : command->options) {
       CHECK(option.name.starts_with("--"));
       CHECK(option.help.ends_with('.'));
