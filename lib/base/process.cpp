@@ -16,7 +16,8 @@ Result<uint64_t> process_start_time(pid_t pid) {
   uint64_t ticks = 0;
   if (at != std::string::npos)
     std::from_chars(stat->data() + at + 1, stat->data() + stat->size(), ticks);
-  if (ticks == 0) return fail(ErrorCode::failed, "unreadable /proc/" + std::to_string(pid) + "/stat");
+  if (ticks == 0)
+    return fail(ErrorCode::failed, "unreadable /proc/" + std::to_string(pid) + "/stat");
   return ticks;
 }
 

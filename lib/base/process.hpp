@@ -11,7 +11,8 @@
 
 namespace fabric {
 
-// Field 22 of /proc/PID/stat (proc(5)): clock ticks since boot. not_found when there is no such pid.
+// Field 22 of /proc/PID/stat (proc(5)): clock ticks since boot. not_found when there is no such
+// pid.
 Result<uint64_t> process_start_time(pid_t pid);
 // /proc/sys/kernel/random/boot_id, without the newline.
 Result<std::string> boot_id();

@@ -11,15 +11,15 @@ namespace fabric {
 
 // The values up to `interrupted` are the exit codes of the program (docs: fabric(1), EXIT STATUS).
 enum class ErrorCode : int {
-  failed = 1,        // tried, and it did not work
-  usage = 2,         // bad arguments or invalid configuration; nothing was changed
-  not_found = 3,     // no such thing, or it is not running
-  denied = 4,        // policy says no
-  over_budget = 5,   //
-  queue_full = 6,    //
-  awaiting = 7,      // waits for an approval
-  timed_out = 8,     // a deadline passed
-  unavailable = 9,   // this machine cannot do it (message says how to mend that)
+  failed = 1,       // tried, and it did not work
+  usage = 2,        // bad arguments or invalid configuration; nothing was changed
+  not_found = 3,    // no such thing, or it is not running
+  denied = 4,       // policy says no
+  over_budget = 5,  //
+  queue_full = 6,   //
+  awaiting = 7,     // waits for an approval
+  timed_out = 8,    // a deadline passed
+  unavailable = 9,  // this machine cannot do it (message says how to mend that)
   nothing_to_do = 10,
   interrupted = 130,
 };
@@ -60,16 +60,16 @@ template <class T>
 
 // TRY(expr): the value of a Result, or return its error from the enclosing function. Nests.
 #define TRY(...) FABRIC_TRY_(FABRIC_CONCAT(fabric_try_, __COUNTER__), __VA_ARGS__)
-#define FABRIC_TRY_(name, ...)                                  \
-  __extension__({                                               \
-    auto&& name = (__VA_ARGS__);                                \
-    if (!name) return ::fabric::fail(std::move(name).error());  \
-    *std::move(name);                                           \
+#define FABRIC_TRY_(name, ...)                                 \
+  __extension__({                                              \
+    auto&& name = (__VA_ARGS__);                               \
+    if (!name) return ::fabric::fail(std::move(name).error()); \
+    *std::move(name);                                          \
   })
 // The same for Result<void>.
 #define TRY_STATUS(...) FABRIC_TRY_STATUS_(FABRIC_CONCAT(fabric_try_, __COUNTER__), __VA_ARGS__)
-#define FABRIC_TRY_STATUS_(name, ...)                           \
-  do {                                                          \
-    auto&& name = (__VA_ARGS__);                                \
-    if (!name) return ::fabric::fail(std::move(name).error());  \
+#define FABRIC_TRY_STATUS_(name, ...)                          \
+  do {                                                         \
+    auto&& name = (__VA_ARGS__);                               \
+    if (!name) return ::fabric::fail(std::move(name).error()); \
   } while (false)

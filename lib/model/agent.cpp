@@ -29,21 +29,30 @@ Result<AgentState> parse_agent_state(std::string_view text) {
 
 std::string_view to_string(Health health) {
   switch (health) {
-    case Health::unknown: return "unknown";
-    case Health::healthy: return "healthy";
-    case Health::unhealthy: return "unhealthy";
+    case Health::unknown:
+      return "unknown";
+    case Health::healthy:
+      return "healthy";
+    case Health::unhealthy:
+      return "unhealthy";
   }
   return "unknown";
 }
 
 uint64_t& TaskCounts::of(TaskState state) {
   switch (state) {
-    case TaskState::pending: return pending;
-    case TaskState::running: return running;
-    case TaskState::completed: return completed;
-    case TaskState::failed: return failed;
-    case TaskState::cancelled: return cancelled;
-    case TaskState::timed_out: return timed_out;
+    case TaskState::pending:
+      return pending;
+    case TaskState::running:
+      return running;
+    case TaskState::completed:
+      return completed;
+    case TaskState::failed:
+      return failed;
+    case TaskState::cancelled:
+      return cancelled;
+    case TaskState::timed_out:
+      return timed_out;
   }
   return pending;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An agent: a definition (what a person wrote) and a record (what fabric knows of it while it lives).
+// An agent: a definition (what a person wrote) and a record (what fabric knows of it while it
+// lives).
 #pragma once
 
 #include <sys/types.h>
@@ -28,12 +29,12 @@ struct AgentDefinition {
   std::vector<std::string> tools;
   IsolationLevel isolation = IsolationLevel::process;
   Limits limits;
-  std::string user;               // whose agent it is; default: the caller's login name
+  std::string user;  // whose agent it is; default: the caller's login name
   Metadata labels;
-  Metadata env;                   // values set, in addition to fabric's own
+  Metadata env;  // values set, in addition to fabric's own
   uint32_t max_concurrent_tasks = 1;
-  Duration timeout;               // default for its tasks; 0: none
-  Duration grace = Duration::seconds(5);   // between stop signal and kill
+  Duration timeout;                                // default for its tasks; 0: none
+  Duration grace = Duration::seconds(5);           // between stop signal and kill
   uint64_t max_output_bytes = uint64_t{64} << 20;  // kept of each stream of a task
 };
 
@@ -45,11 +46,11 @@ std::string_view to_string(Health health);
 
 struct Agent {
   AgentDefinition definition;
-  uint32_t number = 0;       // assigned by the store; names files, uid and cgroup; never reused
+  uint32_t number = 0;  // assigned by the store; names files, uid and cgroup; never reused
   AgentState state = AgentState::starting;  // `busy` is derived from running tasks when shown
   Health health = Health::unknown;
-  std::string detail;        // why it is failed or unhealthy
-  uint64_t generation = 0;   // of its sandbox; 0: none was made yet
+  std::string detail;       // why it is failed or unhealthy
+  uint64_t generation = 0;  // of its sandbox; 0: none was made yet
   // identity of the sandbox (see isolation::SandboxIdentity)
   pid_t pid = 0;
   uint64_t pid_start_time = 0;

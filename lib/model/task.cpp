@@ -8,15 +8,17 @@ namespace {
 
 constexpr std::array<std::string_view, k_priority_levels> k_priorities{"critical", "high", "normal",
                                                                        "low"};
-constexpr std::array<std::string_view, k_task_states> k_states{
-    "pending", "running", "completed", "failed", "cancelled", "timed_out"};
+constexpr std::array<std::string_view, k_task_states> k_states{"pending", "running",   "completed",
+                                                               "failed",  "cancelled", "timed_out"};
 constexpr std::array<std::string_view, 12> k_reasons{
-    "",      "queued", "dependency", "exit",    "signal", "memory",
-    "not_started", "error", "lost", "timeout", "user", "agent_gone"};
+    "",      "queued", "dependency", "exit", "signal",    "memory", "not_started",
+    "error", "lost",   "timeout",    "user", "agent_gone"};
 
 }  // namespace
 
-std::string_view to_string(Priority priority) { return k_priorities[static_cast<size_t>(priority)]; }
+std::string_view to_string(Priority priority) {
+  return k_priorities[static_cast<size_t>(priority)];
+}
 std::string_view to_string(TaskState state) { return k_states[static_cast<size_t>(state)]; }
 std::string_view to_string(Reason reason) { return k_reasons[static_cast<size_t>(reason)]; }
 

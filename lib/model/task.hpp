@@ -45,7 +45,8 @@ enum class Reason : uint8_t {
 };
 std::string_view to_string(Reason reason);
 
-using Metadata = std::vector<std::pair<std::string, std::string>>;  // in the order given, keys unique
+using Metadata =
+    std::vector<std::pair<std::string, std::string>>;  // in the order given, keys unique
 
 struct Task {
   uint64_t sequence = 0;  // assigned by the store; the order of submission
@@ -59,7 +60,7 @@ struct Task {
   Duration timeout;                     // of running time; 0: none
   std::string user;                     // who scheduled it
   std::string correlation_id;
-  std::string traceparent;              // W3C; made at schedule or taken from the caller
+  std::string traceparent;  // W3C; made at schedule or taken from the caller
 
   TaskState state = TaskState::pending;
   Reason reason = Reason::queued;
@@ -76,13 +77,13 @@ struct Task {
   uint64_t dropped_bytes = 0;  // output beyond the limit that was not kept
   Duration cpu;
   uint64_t memory_peak_bytes = 0;
-  Usage usage;                 // reported by the agent, all attempts together
+  Usage usage;  // reported by the agent, all attempts together
 };
 
 // The head of what a task printed or answered, kept in the store; the whole is in the log file.
 struct TaskResult {
-  std::string head;     // at most k_result_head bytes
-  bool whole = true;    // false: there is more in the log file
+  std::string head;   // at most k_result_head bytes
+  bool whole = true;  // false: there is more in the log file
 };
 constexpr size_t k_result_head = size_t{64} << 10;
 
