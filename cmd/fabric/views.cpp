@@ -141,11 +141,9 @@ std::string counts_in_words(const TaskCounts& counts) {
 }
 
 std::string agents_table(const std::vector<AgentView>& agents) {
-  Table table({{"AGENT", Align::left, 12},
+  Table table({{"AGENT", Align::left, 10},
                {"STATE"},
-               {"HEALTH"},
-               {"MODEL", Align::left, 8},
-               {"ISOLATION"},
+               {"MODEL", Align::left, 5},
                {"PENDING", Align::right},
                {"RUNNING", Align::right},
                {"DONE", Align::right},
@@ -154,13 +152,12 @@ std::string agents_table(const std::vector<AgentView>& agents) {
                {"CPU", Align::right}});
   for (const AgentView& view : agents) {
     const Agent& agent = view.agent;
+    const bool unhealthy = agent.health == Health::unhealthy;
+    const std::string state(unhealthy ? to_string(agent.health) : to_string(view.shown_state()));
     const uint64_t failed = view.tasks.failed + view.tasks.timed_out;
     table.add({agent.definition.id,
-               {std::string(to_string(view.shown_state())), colour_of(view.shown_state())},
-               {std::string(to_string(agent.health)),
-                agent.health == Health::unhealthy ? Colour::red : Colour::none},
+               {state, unhealthy ? Colour::red : colour_of(view.shown_state())},
                agent.definition.model,
-               std::string(to_string(agent.definition.isolation)),
                std::to_string(view.tasks.pending),
                std::to_string(view.tasks.running),
                std::to_string(view.tasks.completed),
