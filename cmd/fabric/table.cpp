@@ -63,7 +63,7 @@ std::string Table::to_text(size_t width_limit) const {
   return out;
 }
 
-void Facts::add(std::string_view key, std::string value, Colour colour) {
+void Facts::add(std::string_view key, const std::string& value, Colour colour) {
   facts_.push_back({key, printable(value), colour});
 }
 

@@ -45,7 +45,7 @@ class Table {
 // Key and value, one a line, the keys padded to the same width.
 class Facts {
  public:
-  void add(std::string_view key, std::string value, Colour colour = Colour::none);
+  void add(std::string_view key, const std::string& value, Colour colour = Colour::none);
   [[nodiscard]] std::string to_text() const;
 
  private:
