@@ -27,11 +27,14 @@ void stop_attempt(Slot& slot, int64_t grace) {
   if (grace <= 0) kill_attempt(slot);
 }
 
-void main_ended(Init& init, Slot& slot, const siginfo_t& info, uint64_t cpu_ns) {
+void main_ended(Init& init, Slot& slot, const siginfo_t& info, const rusage& usage) {
   slot.pid = 0;
   slot.status_code = info.si_code;
   slot.status = info.si_status;
-  slot.cpu_ns = cpu_ns;
+  const auto us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * int64_t{1000000} +
+                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  slot.cpu_ns = static_cast<uint64_t>(us) * 1000;
+  slot.largest = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
   // Nothing survives its task.
   if (populated(slot.leaf)) kill_leaf(slot.leaf);
   settle(init, slot);
@@ -82,7 +85,7 @@ void settle(Init& init, Slot& slot) {
     record.signal = slot.status;
   uint64_t measured = cpu_used_ns(slot.leaf);
   record.cpu_ns = measured != 0 ? measured : slot.cpu_ns;
-  record.memory_peak = memory_peak(slot.leaf);
+  record.memory_peak = memory_peak(slot.leaf, slot.largest);
   record.stdout_bytes = slot.output[0].written;
   record.stdout_dropped = slot.output[0].dropped;
   record.stderr_bytes = slot.output[1].written;

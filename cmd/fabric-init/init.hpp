@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "isolation/init_wire.hpp"
@@ -55,6 +56,7 @@ struct Slot {
   int status_code = 0;  // CLD_EXITED, ...
   int status = 0;
   uint64_t cpu_ns = 0;
+  uint64_t largest = 0;  // bytes held at most by one of its processes
   const char* note = "";
   Input input;
   Output output[2];
@@ -120,7 +122,7 @@ void start_attempt(Init& init, StartMessage& message);
 void signal_attempt(Slot& slot, int signal_number);
 void stop_attempt(Slot& slot, int64_t grace);
 void kill_attempt(Slot& slot);
-void main_ended(Init& init, Slot& slot, const siginfo_t& info, uint64_t cpu_ns);
+void main_ended(Init& init, Slot& slot, const siginfo_t& info, const rusage& usage);
 void settle(Init& init, Slot& slot);  // finishes a slot whose leaf is empty
 
 // streams.cpp

@@ -23,6 +23,12 @@ size_t read_control(int fd, char* buffer, size_t size) {
   return static_cast<size_t>(got);
 }
 
+uint64_t number(int fd) {
+  char text[32];
+  read_control(fd, text, sizeof text);
+  return strtoull(text, nullptr, 10);
+}
+
 // The number after "name " at the start of a line, or 0.
 uint64_t field(int fd, const char* name) {
   char text[4096];
@@ -55,6 +61,10 @@ void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2) {
     leaf.oom = open_in(fds.memory, "memory.oom_control", O_RDONLY);
     leaf.peak = open_in(fds.memory, "memory.max_usage_in_bytes", O_RDWR);
   }
+  const int limit = memory_v2 ? open_in(fds.unified, "../memory.max", O_RDONLY)
+                              : open_in(fds.memory, "../memory.limit_in_bytes", O_RDONLY);
+  leaf.limit = number(limit);
+  if (limit >= 0) close(limit);
   if (fds.memory >= 0) close(fds.memory);
 }
 
@@ -62,7 +72,8 @@ void begin_measuring(Leaf& leaf) {
   leaf.cpu_before_us = leaf.cpu < 0 ? 0 : field(leaf.cpu, "usage_usec");
   leaf.oom_before = leaf.oom < 0 ? 0 : field(leaf.oom, "oom_kill");
   // v1 always, v2 since 6.12. Elsewhere the peak is that of all attempts of this slot so far.
-  if (leaf.peak >= 0 && pwrite(leaf.peak, "0", 1, 0) < 0) return;
+  const bool reset = leaf.peak >= 0 && pwrite(leaf.peak, "0", 1, 0) == 1;
+  leaf.peak_before = reset ? 0 : number(leaf.peak);
 }
 
 uint64_t cpu_used_ns(const Leaf& leaf) {
@@ -71,10 +82,14 @@ uint64_t cpu_used_ns(const Leaf& leaf) {
   return now > leaf.cpu_before_us ? (now - leaf.cpu_before_us) * 1000 : 0;
 }
 
-uint64_t memory_peak(const Leaf& leaf) {
-  char text[32];
-  read_control(leaf.peak, text, sizeof text);
-  return strtoull(text, nullptr, 10);
+uint64_t memory_peak(const Leaf& leaf, uint64_t largest) {
+  uint64_t peak = number(leaf.peak);
+  // A charge that the limit above refuses (a huge page) counts in the peak of the leaf all the
+  // same.
+  if (leaf.limit != 0 && peak > leaf.limit) peak = leaf.limit;
+  if (leaf.peak_before == 0 || peak > leaf.peak_before) return peak;
+  // An earlier attempt had more, so this is all we know of this one.
+  return largest < peak ? largest : peak;
 }
 
 bool oom_killed(const Leaf& leaf) {

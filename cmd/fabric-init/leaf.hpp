@@ -22,12 +22,15 @@ struct Leaf {
   int peak = -1;
   uint64_t cpu_before_us = 0;
   uint64_t oom_before = 0;
+  uint64_t peak_before = 0;  // 0 when it was reset
+  uint64_t limit = 0;        // of memory, for all slots together; 0 for none
 };
 
 void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2);
 void begin_measuring(Leaf& leaf);
 uint64_t cpu_used_ns(const Leaf& leaf);  // 0 when unknown
-uint64_t memory_peak(const Leaf& leaf);
+// `largest`: the most that one of its processes held, in case the group cannot tell.
+uint64_t memory_peak(const Leaf& leaf, uint64_t largest);
 bool oom_killed(const Leaf& leaf);
 
 // Whether a process of the attempt is left.

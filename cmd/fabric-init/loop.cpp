@@ -46,9 +46,7 @@ void reap(Init& init) {
     for (uint32_t i = 0; i < init.slot_count(); ++i) {
       Slot& slot = init.slots[i];
       if (!slot.busy || slot.pid != info.si_pid) continue;
-      const auto us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * int64_t{1000000} +
-                      usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-      main_ended(init, slot, info, static_cast<uint64_t>(us) * 1000);
+      main_ended(init, slot, info, usage);
       break;
     }
   }

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "isolation/cgroup_file.hpp"
+#include "isolation/cgroup_v2.hpp"
 
 namespace fabric {
 
@@ -16,6 +16,9 @@ namespace {
 constexpr const char* k_delegate =
     "no cgroup that we may use: start it in a delegated one: systemd-run --user --scope -p "
     "Delegate=yes -- fabric up";
+constexpr const char* k_writable =
+    "no cgroup that we may use: /sys/fs/cgroup is not there or read-only: mount it, or run the "
+    "container with its own writable cgroup namespace";
 
 CgroupBase open_base(const std::string& path) {
   CgroupBase base;
@@ -33,43 +36,6 @@ CgroupBase make_base(const CgroupHierarchy& hierarchy, const std::string& proc_c
   if (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || ::access(path.c_str(), W_OK) != 0))
     return {};
   return open_base(path);
-}
-
-// 0 or an errno.
-int enable(const std::string& group, const std::string& controllers) {
-  auto file = open_file(group + "/cgroup.subtree_control", O_WRONLY);
-  if (!file) return EACCES;
-  return ::write(file->get(), controllers.data(), controllers.size()) > 0 ? 0 : errno;
-}
-
-// A group with processes in it cannot give controllers to its children (except the root), so we
-// step aside into a child of our own. Only possible when nobody else is in the group.
-bool step_aside(const std::string& own, const std::string& root) {
-  std::string aside = own + "/" + root + "-supervisor";
-  if (::mkdir(aside.c_str(), 0755) != 0 && errno != EEXIST) return false;
-  auto file = open_file(aside + "/cgroup.procs", O_WRONLY);
-  return file && write_all(file->get(), "0").has_value();
-}
-
-void open_v2(CgroupHost& host, const CgroupHierarchy& hierarchy, const std::string& proc_cgroup,
-             const std::string& root) {
-  std::string own = hierarchy.directory_of(hierarchy.path_in(proc_cgroup));
-  // A successor finds itself where its predecessor stepped to.
-  const std::string aside = "/" + root + "-supervisor";
-  if (own.ends_with(aside)) own.resize(own.size() - aside.size());
-  std::string path = own + "/" + root;
-  if (own.empty() ||
-      (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || ::access(path.c_str(), W_OK) != 0)))
-    return;
-  host.unified = open_base(path);
-  for (auto [name, flag] :
-       {std::pair{"memory", &host.memory_limit}, std::pair{"cpu", &host.cpu_limit},
-        std::pair{"pids", &host.pids_limit}}) {
-    const std::string plus = std::string("+") + name;
-    int error = enable(own, plus);
-    if (error == EBUSY && step_aside(own, root)) error = enable(own, plus);
-    *flag = error == 0 && enable(path, plus) == 0;
-  }
 }
 
 }  // namespace
@@ -107,11 +73,17 @@ Result<CgroupHost> open_cgroup_host(const std::string& root) {
       host.cpuacct = CgroupBase{};
     }
   } else if (unified != nullptr) {
-    open_v2(host, *unified, own, root);
+    open_unified(host, *unified, own, root);
     if (host.unified) host.mode = CgroupMode::v2;
   }
-  if (!host.memory_limit || !host.cpu_limit || !host.pids_limit) host.lacking = k_delegate;
+  if (host.mode != CgroupMode::v2 && (!host.memory_limit || !host.cpu_limit || !host.pids_limit))
+    host.lacking = ::geteuid() == 0 ? k_writable : k_delegate;
   return host;
+}
+
+void leave_cgroup_host(const CgroupHost& host) {
+  if (host.mode == CgroupMode::v2) return leave_unified(host);
+  for (const CgroupBase* base : host.all()) ::rmdir(base->path.c_str());
 }
 
 CgroupHost locate_cgroups(pid_t pid, const std::string& name) {

@@ -36,6 +36,8 @@ struct CgroupHost {
 };
 
 Result<CgroupHost> open_cgroup_host(const std::string& root);
+// Removes the roots, unless a sandbox is left in them.
+void leave_cgroup_host(const CgroupHost& host);
 // The same for the groups in which process `pid` is, if it is in one called `name`: a sandbox may
 // have been made by a supervisor that lived elsewhere in the hierarchy.
 CgroupHost locate_cgroups(pid_t pid, const std::string& name);

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "base/process.hpp"
 #include "isolation/control_socket.hpp"
@@ -55,6 +56,11 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   return fail_errno(static_cast<int>(header.value), what);
 }
 
+bool same_place(const CgroupHost& a, const CgroupHost& b) {
+  const auto in_a = a.all(), in_b = b.all();
+  return in_a.empty() || in_b.empty() || in_a[0]->path == in_b[0]->path;
+}
+
 }  // namespace
 
 struct IsolationManager::State {
@@ -66,6 +72,9 @@ struct IsolationManager::State {
   MountPlan host_plan;
   IdMaps maps;
   IdPair self;
+  // Of adopted sandboxes that a supervisor made elsewhere in the hierarchy, by name: when its init
+  // has ended nothing else would tell where they are.
+  std::map<std::string, CgroupHost> elsewhere;
 
   Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent);
   Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent) const;
@@ -97,9 +106,7 @@ Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
   return IsolationManager(std::move(state));
 }
 
-void IsolationManager::remove_empty_root() {
-  for (const CgroupBase* base : state_->cgroups.all()) ::rmdir(base->path.c_str());
-}
+void IsolationManager::remove_empty_root() { leave_cgroup_host(state_->cgroups); }
 
 const HostFeatures& IsolationManager::features() const { return state_->features; }
 
@@ -180,6 +187,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   Launched launched = TRY(launch(how));
   theirs.reset();
   Status ready = wait_until_ready(ours, launched.pidfd);
+  if (ready) ready = check_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, launched.pid);
   auto start_time = process_start_time(launched.pid);
   if (ready && !start_time) ready = fail(start_time.error());
   if (ready) {
@@ -212,6 +220,9 @@ Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity)
     return fail(ErrorCode::not_found, "the sandbox is from before the last start of the machine");
   Fd pidfd = TRY(open_process(identity.pid, identity.start_time));
   Fd socket = TRY(connect_to(identity.control_socket));
+  CgroupHost place = locate_cgroups(identity.pid, identity.cgroup);
+  if (!same_place(place, state_->cgroups))
+    state_->elsewhere.insert_or_assign(identity.cgroup, std::move(place));
   return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket))};
 }
 
@@ -220,8 +231,11 @@ Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
   auto pidfd = this_boot ? open_process(identity.pid, identity.start_time)
                          : Result<Fd>(fail(ErrorCode::not_found, "other boot"));
   CgroupHost elsewhere;
+  if (auto known = state_->elsewhere.extract(identity.cgroup))
+    elsewhere = std::move(known.mapped());
   if (pidfd) {
-    elsewhere = locate_cgroups(identity.pid, identity.cgroup);
+    if (elsewhere.mode == CgroupMode::none)
+      elsewhere = locate_cgroups(identity.pid, identity.cgroup);
     // The init first: nothing starts another process after that, and at level `process` the kernel
     // kills the whole pid namespace with it.
     TRY_STATUS(signal_process(*pidfd, SIGKILL));
@@ -231,6 +245,7 @@ Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
   if (pidfd) TRY_STATUS(wait_for_end(*pidfd, k_patience));
   for (const CgroupHost* host : {&std::as_const(state_->cgroups), &std::as_const(elsewhere)})
     TRY_STATUS(remove_sandbox_cgroup(*host, identity.cgroup, k_patience));
+  if (!same_place(elsewhere, state_->cgroups)) leave_cgroup_host(elsewhere);
   return remove_socket(identity.control_socket);
 }
 

@@ -11,14 +11,11 @@
 
 namespace fabric {
 
-namespace {
-
-// 100 ms periods; the kernel takes no quota below 1 ms.
-constexpr uint64_t k_period_us = 100000;
-
-uint64_t quota_us(const Limits& limits) {
-  return std::max<uint64_t>(uint64_t{limits.cpu_millicores} * k_period_us / 1000, 1000);
+uint64_t cpu_quota_us(const Limits& limits) {
+  return std::max<uint64_t>(uint64_t{limits.cpu_millicores} * k_cpu_period_us / 1000, 1000);
 }
+
+namespace {
 
 std::string slot_name(uint32_t slot) { return "slot" + std::to_string(slot); }
 
@@ -53,7 +50,7 @@ Status make_v1(SandboxCgroup& made, const CgroupHost& host, const std::string& n
     TRY_STATUS(make_group(host.cpu.directory, name));
     if (limits.cpu_millicores != 0) {
       TRY_STATUS(write_control(host.cpu.directory, name + "/cpu.cfs_quota_us",
-                               std::to_string(quota_us(limits))));
+                               std::to_string(cpu_quota_us(limits))));
     }
     TRY_STATUS(join(made, host.cpu, name));
   }
@@ -92,8 +89,9 @@ Status make_v2(const CgroupHost& host, const std::string& name, const Limits& li
     }
   }
   if (host.cpu_limit && limits.cpu_millicores != 0)
-    TRY_STATUS(write_control(base, work + "/cpu.max",
-                             std::to_string(quota_us(limits)) + " " + std::to_string(k_period_us)));
+    TRY_STATUS(write_control(
+        base, work + "/cpu.max",
+        std::to_string(cpu_quota_us(limits)) + " " + std::to_string(k_cpu_period_us)));
   if (host.pids_limit && limits.pids != 0)
     TRY_STATUS(write_control(base, work + "/pids.max", std::to_string(limits.pids)));
   return {};

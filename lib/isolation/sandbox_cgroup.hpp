@@ -15,6 +15,10 @@
 
 namespace fabric {
 
+// cpu limits are in periods of 100 ms, of which the kernel takes no quota below 1 ms.
+constexpr uint64_t k_cpu_period_us = 100000;
+uint64_t cpu_quota_us(const Limits& limits);
+
 struct SandboxCgroup {
   std::vector<Fd>
       join;  // v1 `tasks` files: the init writes 0 to each, first thing of all.
@@ -31,6 +35,10 @@ struct SandboxCgroup {
 Result<SandboxCgroup> make_sandbox_cgroup(const CgroupHost& host, const std::string& name,
                                           const Limits& limits, uint32_t slots,
                                           std::optional<uint32_t> uid);
+// Reads back that the limits are in force for process `init`: that the kernel has the values, and
+// the process in these groups. (On v1 the init is outside the memory limit, its tasks are not.)
+Status check_sandbox_cgroup(const CgroupHost& host, const std::string& name, const Limits& limits,
+                            pid_t init);
 Result<ResourceUsage> read_usage(const CgroupHost& host, const std::string& name);
 // SIGKILL to everything in it. No group: nothing to do.
 Status kill_sandbox_cgroup(const CgroupHost& host, const std::string& name);

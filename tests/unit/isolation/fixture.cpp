@@ -43,8 +43,7 @@ Fixture::Fixture() {
 Fixture::~Fixture() {
   for (const SandboxIdentity& identity : made_) (void)manager_->destroy_sandbox(identity);
   (void)manager_->remove_unknown({});
-  if (auto host = open_cgroup_host(root_name()))
-    for (const CgroupBase* base : host->all()) ::rmdir(base->path.c_str());
+  if (auto host = open_cgroup_host(root_name())) leave_cgroup_host(*host);
   std::error_code error;
   std::filesystem::remove_all(directory_, error);
 }

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# pack.sh BUILD OUTPUT [SCRIPT...]: an initramfs with busybox, the fabric of BUILD with the libraries
+# that it needs, and the scripts (all of guest/ when none is named).
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+output=$2
+shift 2
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+# A merged /usr, as hosts have it.
+mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc" \
+  "$root/proc" "$root/sys" "$root/dev" "$root/root" "$root/run" "$root/home/user" \
+  "$root/opt/fabric/cmd/fabric" "$root/opt/fabric/cmd/fabric-init" "$root/guest/cases"
+for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+mkdir -m 1777 "$root/tmp" "$root/var"
+
+cp "$(command -v busybox)" "$root/usr/bin/busybox"
+for applet in $(busybox --list); do
+  [ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
+done
+
+for program in cmd/fabric/fabric cmd/fabric-init/fabric-init; do
+  strip -o "$root/opt/fabric/$program" "$build/$program"
+done
+ldd "$build/cmd/fabric/fabric" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p' |
+  while read -r library; do
+    mkdir -p "$root/usr/${library%/*}"
+    cp -L "$library" "$root/usr/${library#/usr}"
+  done
+
+printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$root/etc/passwd"
+printf 'root:x:0:\nuser:x:1000:\n' >"$root/etc/group"
+
+cp "$here/guest/init" "$root/init"
+cp "$here"/guest/*.sh "$root/guest/"
+[ $# -gt 0 ] || set -- "$here"/guest/cases/*.sh
+cp "$@" "$root/guest/cases/"
+
+# Not compressed: it never leaves this machine, and an emulated one unpacks slowly.
+(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$output"
