@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What an ordinary user does in his delegated group.
+# shellcheck source=/dev/null
 . /guest/lib.sh
 mkdir "$HOME/w" && cd "$HOME/w" || exit 1
 check 'doctor finds v2' same "$(fabric doctor --json=cgroups)" '{"cgroups":"v2"}'
@@ -8,8 +9,10 @@ check 'doctor lacks nothing' same "$(fabric doctor --json=lacking)" '{"lacking":
 check 'doctor puts back whom it moved' same "$(cat /proc/self/cgroup)" 0::/users/delegated
 fabric init
 printf '[supervisor]\nstop_timeout = "1s"\n' >fabric.toml
+# shellcheck source=/dev/null
 . /guest/limits.sh
 limits_hold
+# shellcheck source=/dev/null
 . /guest/life.sh
 outlives_supervisor
 # A second workspace in the same group.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # moved.sh before|after: a workspace whose supervisor starts in one group and, killed, in another.
+# shellcheck source=/dev/null
 . /guest/lib.sh
+# shellcheck source=/dev/null
 . /guest/limits.sh
 case $1 in
   before)

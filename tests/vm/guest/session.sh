@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What root does in a session that was not delegated: nobody in it may be moved.
+# shellcheck source=/dev/null
 . /guest/lib.sh
+# shellcheck source=/dev/null
 . /guest/limits.sh
 : "${EAT:?}" "${cgroups:?}"
 export HOME=/root

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # An ordinary user in a group that is not his: no limit can hold, so none is promised.
+# shellcheck source=/dev/null
 . /guest/lib.sh
 mkdir "$HOME/u" && cd "$HOME/u" || exit 1
 check 'not delegated: doctor exits with 9' code 9 fabric doctor

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # As root, on a hierarchy whose root has all controllers.
+# shellcheck source=/dev/null
 . /guest/lib.sh
 export HOME=/root
 mkdir /tmp/root && cd /tmp/root || exit 1
@@ -16,6 +17,7 @@ check 'doctor leaves no group' same "$(groups_left)" ''
 check 'init' fabric init
 printf '[supervisor]\nstop_timeout = "1s"\n' >fabric.toml
 
+# shellcheck source=/dev/null
 . /guest/limits.sh
 limits_hold
 
@@ -29,6 +31,7 @@ check 'isolation process: no cgroup file system, no files of the host' \
 check 'and not as root of the host' \
   test "$(fabric run walled 2>/dev/null | head -n 1)" -ge 100000
 
+# shellcheck source=/dev/null
 . /guest/life.sh
 outlives_supervisor
 goes_down

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # As an ordinary user: in a group that was delegated to him, and in one that was not.
+# shellcheck source=/dev/null
 . /guest/lib.sh
 : "${cgroups:?}" "${failures:?}"
 chown user /home/user
