@@ -56,9 +56,14 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   return fail_errno(static_cast<int>(header.value), what);
 }
 
+// One may know hierarchies that the other does not: a group that both have decides.
 bool same_place(const CgroupHost& a, const CgroupHost& b) {
   const auto in_a = a.all(), in_b = b.all();
-  return in_a.empty() || in_b.empty() || in_a[0]->path == in_b[0]->path;
+  if (in_a.empty() || in_b.empty()) return true;
+  return std::any_of(in_a.begin(), in_a.end(), [&](const CgroupBase* x) {
+    return std::any_of(in_b.begin(), in_b.end(),
+                       [&](const CgroupBase* y) { return x->path == y->path; });
+  });
 }
 
 }  // namespace
