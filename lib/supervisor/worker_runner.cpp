@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kind `worker`: one long-lived process that takes task after task over JSON-RPC.
-//
-// Exactly once into the queue, whatever dies: a request carries its attempt id as key, so init
-// drops one that a successor sends again; an answer stays in init until its result is committed.
-//
-// A worker that does not read is held back, not drowned: at most k_max_unanswered bytes of requests
-// are under way; other claimed tasks wait here, in order.
-#include <map>
+#include "supervisor/worker_runner.hpp"
 
-#include "lifecycle/restart_policy.hpp"
+#include <algorithm>
+#include <utility>
+
 #include "supervisor/attempt_outcome.hpp"
 #include "supervisor/task_files.hpp"
-#include "supervisor/task_runner.hpp"
-#include "supervisor/worker_protocol.hpp"
 #include "telemetry/log.hpp"
 
 namespace fabric {
@@ -21,74 +14,7 @@ namespace {
 // Below what init queues for a worker (4 MiB), so that it never has to give one up.
 constexpr size_t k_max_unanswered = size_t{2} << 20;
 
-class WorkerRunner final : public TaskRunner {
- public:
-  WorkerRunner(Context context, Agent agent, std::shared_ptr<InitConnection> connection,
-               Hooks hooks)
-      : context_(context),
-        agent_(std::move(agent)),
-        connection_(std::move(connection)),
-        hooks_(std::move(hooks)) {}
-  ~WorkerRunner() override { cancel_timers(); }
-
-  void begin(const InitState& state, std::vector<Task> running) override;
-  void start(Task task) override;
-  void stop(AttemptId attempt) override;
-  void stop_all() override;
-  void on_exit(const AttemptExit& exit) override;
-  void on_line(const WorkerLine& line) override;
-  void abandon(AgentScheduler::Requeue why, const std::string& detail) override;
-  [[nodiscard]] size_t running() const override { return running_.size(); }
-
- private:
-  struct Running {
-    Task task;
-    size_t request_bytes = 0;  // 0: not sent yet
-    bool stopping = false;
-    bool timed_out = false;
-    EventLoop::TimerId timer = 0;
-    uint64_t logged_bytes = 0, dropped_bytes = 0;
-  };
-  using Committed = std::function<void()>;
-
-  void start_worker();
-  void send_waiting();
-  void arm(Running& run);
-  void ask_to_stop(Running& run);
-  void end_unsent(AttemptId attempt);
-  void worker_ended(const AttemptExit& exit, bool killed_by_us, Running& run);
-  void restart(const AttemptExit& exit, bool killed_by_us);
-  void broken(const std::string& why);
-  Committed acknowledger(const WorkerLine& line);
-  void acknowledge(AttemptId worker, uint64_t sequence);
-  void answer_too_long(const WorkerLine& line);
-  void handle(const worker::Completed& message, const WorkerLine& line);
-  void handle(const worker::Failed& message, const WorkerLine& line);
-  void handle(const worker::Heartbeat& message, const WorkerLine& line);
-  void handle(const worker::UsageReport& message, const WorkerLine& line);
-  void handle(const worker::LogLine& message, const WorkerLine& line);
-  void end(AttemptId attempt, Outcome outcome, Committed committed);
-  void finish(const Running& run, Outcome outcome, Committed committed);
-  [[nodiscard]] Outcome timed_out(const Running& run) const;
-  Running take(AttemptId attempt);
-  Running* find(AttemptId attempt);
-  void append_log(Running& run, const std::string& text);
-  void cancel_timers();
-
-  Context context_;
-  const Agent agent_;
-  std::shared_ptr<InitConnection> connection_;
-  Hooks hooks_;
-  AttemptId worker_ = 0;  // attempt id of the worker process; 0: none runs
-  bool killed_ = false;   // we killed it, for the sake of one task
-  bool broken_ = false;   // it will not be started again
-  RestartPolicy restarts_;
-  EventLoop::TimerId restart_timer_ = 0;
-  // In the order of their attempt ids: init drops a request whose key does not grow.
-  std::map<AttemptId, Running> running_;
-  // Lines of workers, by worker and sequence; true: done with.
-  std::map<std::pair<AttemptId, uint64_t>, bool> lines_;
-};
+}  // namespace
 
 void WorkerRunner::begin(const InitState& state, std::vector<Task> running) {
   std::vector<AttemptId> stop_is_due;
@@ -231,102 +157,6 @@ WorkerRunner::Running WorkerRunner::take(AttemptId attempt) {
   return run;
 }
 
-WorkerRunner::Committed WorkerRunner::acknowledger(const WorkerLine& line) {
-  lines_[{line.attempt, line.sequence}] = false;
-  return [self = shared_from_this(), this, worker = line.attempt, sequence = line.sequence] {
-    acknowledge(worker, sequence);
-  };
-}
-
-// Acknowledging a line acknowledges all before it: so only up to the first whose result is not yet
-// committed.
-void WorkerRunner::acknowledge(AttemptId worker, uint64_t sequence) {
-  lines_[{worker, sequence}] = true;
-  uint64_t last = 0;
-  auto at = lines_.lower_bound({worker, 0});
-  while (at != lines_.end() && at->first.first == worker && at->second) {
-    last = at->first.second;
-    at = lines_.erase(at);
-  }
-  if (last != 0) [[maybe_unused]]
-    Status sent = connection_->acknowledge_line(worker, last);
-}
-
-void WorkerRunner::on_line(const WorkerLine& line) {
-  hooks_.heartbeat();  // anything it says shows that it lives
-  if (line.truncated) return answer_too_long(line);
-  Result<worker::Message> message = worker::decode(line.text);
-  if (!message) {
-    log::warn("worker message refused",
-              {{"agent", agent_.definition.id}, {"error", message.error().message}});
-    return acknowledger(line)();
-  }
-  std::visit([&](const auto& m) { handle(m, line); }, *message);
-}
-
-// Which task it answers is written near its start, unless the worker puts the id last.
-void WorkerRunner::answer_too_long(const WorkerLine& line) {
-  Outcome outcome = not_started("the worker's answer is longer than 1 MiB");
-  outcome.reason = Reason::error;
-  for (const auto& [attempt, run] : running_) {
-    const std::string id = "\"id\":\"" + std::to_string(attempt) + "\"";
-    const std::string spaced = "\"id\": \"" + std::to_string(attempt) + "\"";
-    std::string_view start = std::string_view(line.text).substr(0, 4096);
-    if (running_.size() == 1 || start.find(id) != start.npos || start.find(spaced) != start.npos)
-      return end(attempt, std::move(outcome), acknowledger(line));
-  }
-  log::warn("worker message longer than 1 MiB", {{"agent", agent_.definition.id}});
-  acknowledger(line)();
-}
-
-void WorkerRunner::handle(const worker::Completed& message, const WorkerLine& line) {
-  Outcome outcome;
-  outcome.result_bytes = message.result.size();
-  outcome.result.head = message.result;
-  end(message.attempt_id, std::move(outcome), acknowledger(line));
-}
-
-void WorkerRunner::handle(const worker::Failed& message, const WorkerLine& line) {
-  Outcome outcome;
-  outcome.state = TaskState::failed;
-  outcome.reason = Reason::error;
-  outcome.detail = message.message.substr(0, 4096);
-  outcome.exit_code = 1;
-  end(message.attempt_id, std::move(outcome), acknowledger(line));
-}
-
-void WorkerRunner::handle(const worker::Heartbeat&, const WorkerLine& line) {
-  acknowledger(line)();
-}
-
-// Stored before it is acknowledged: what was used stays known whatever becomes of the task.
-void WorkerRunner::handle(const worker::UsageReport& message, const WorkerLine& line) {
-  if (Running* run = find(message.attempt_id))
-    return hooks_.usage(run->task, message.usage, acknowledger(line));
-  acknowledger(line)();
-}
-
-void WorkerRunner::handle(const worker::LogLine& message, const WorkerLine& line) {
-  if (Running* run = find(message.attempt_id))
-    append_log(*run, message.text);
-  else
-    log::info("worker log", {{"agent", agent_.definition.id},
-                             {"level", message.level.substr(0, 16)},
-                             {"text", message.text.substr(0, 4096)}});
-  acknowledger(line)();
-}
-
-void WorkerRunner::append_log(Running& run, const std::string& text) {
-  if (run.logged_bytes + text.size() >= agent_.definition.max_output_bytes) {
-    run.dropped_bytes += text.size() + 1;
-    return;
-  }
-  Result<Fd> file = open_error_file(context_.workspace, run.task);
-  if (!file) return;
-  run.logged_bytes += text.size() + 1;
-  [[maybe_unused]] Status written = write_all(file->get(), text + "\n");
-}
-
 Outcome WorkerRunner::timed_out(const Running& run) const {
   Duration limit = run.task.timeout.ns != 0 ? run.task.timeout : agent_.definition.timeout;
   Outcome outcome;
@@ -439,8 +269,6 @@ void WorkerRunner::cancel_timers() {
     run.timer = 0;
   }
 }
-
-}  // namespace
 
 std::shared_ptr<TaskRunner> make_worker_runner(TaskRunner::Context context, Agent agent,
                                                std::shared_ptr<InitConnection> connection,
