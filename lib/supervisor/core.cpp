@@ -16,6 +16,14 @@
 #include "telemetry/log.hpp"
 
 namespace fabric {
+namespace {
+
+tl::unexpected<Error> another_supervisor() {
+  return fail(ErrorCode::failed, "another supervisor holds this workspace",
+              "see it with: fabric status");
+}
+
+}  // namespace
 
 SupervisorCore::SupervisorCore(const config::Workspace& workspace, const SupervisorOptions& options,
                                config::Settings settings)
@@ -48,12 +56,15 @@ Status SupervisorCore::open() {
   else
     TRY_STATUS(log::to_file(workspace_.supervisor_log()));
   using store::Ownership;
-  // A direct command holds the lock for one transaction at most.
+  // One that answers is here to stay; one that was just killed lets go in a moment, and so does a
+  // direct command after its transaction.
+  if (TRY(Ownership::holder(workspace_.owner_path()))) {
+    Result<Client> other = Client::open(workspace_);
+    if (other && other->ping()) return another_supervisor();
+  }
   ownership_ = TRY(Ownership::acquire(workspace_.owner_path(), Ownership::Kind::exclusive,
                                       Duration::seconds(5)));
-  if (!ownership_)
-    return fail(ErrorCode::failed, "another supervisor holds this workspace",
-                "see it with: fabric status");
+  if (!ownership_) return another_supervisor();
   store_ = TRY(store::Store::open(workspace_.store_dir(), store::Store::Mode::create));
   isolation_ = TRY(IsolationManager::open(options_.init_binary, cgroup_root()));
   loop_ = TRY(EventLoop::make(clock_));
