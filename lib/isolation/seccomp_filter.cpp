@@ -3,7 +3,6 @@
 
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "base/fd.hpp"
+#include "base/toml_library.hpp"
 #include "isolation/seccomp_default_policy.hpp"
 
 namespace fabric {
@@ -152,12 +152,11 @@ Result<SeccompFilter> compile(const toml::table& policy) {
 std::string_view default_seccomp_policy() { return k_default_seccomp_policy; }
 
 Result<SeccompFilter> compile_seccomp_policy(std::string_view text) {
-  try {
-    return compile(toml::parse(text));
-  } catch (const toml::parse_error& error) {
-    return bad(std::string(error.description()) + " (line " +
-               std::to_string(error.source().begin.line) + ")");
-  }
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed)
+    return bad(std::string(parsed.error().description()) + " (line " +
+               std::to_string(parsed.error().source().begin.line) + ")");
+  return compile(parsed.table());
 }
 
 }  // namespace fabric
