@@ -112,6 +112,7 @@ void AgentHost::stop(AttemptId attempt) {
 void AgentHost::shut_down(Duration grace) {
   if (shutting_down_) return;
   shutting_down_ = true;
+  runner_->say_farewell();
   [[maybe_unused]] Status sent = connection_->shut_down(grace);
   end_timer_ = context_.loop.after(grace + k_end_patience, [this] {
     end_timer_ = 0;

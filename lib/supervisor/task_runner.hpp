@@ -52,6 +52,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   virtual void start(Task task) = 0;
   virtual void stop(AttemptId attempt) = 0;  // the two-step stop; unknown attempts are ignored
   virtual void stop_all() = 0;
+  // The sandbox is about to be stopped, and nothing runs in it any more.
+  virtual void say_farewell() {}
   virtual void on_exit(const AttemptExit& exit) = 0;
   virtual void on_line(const WorkerLine& line) = 0;
   // The sandbox is gone: every attempt it ran is lost (or, when the supervisor goes down, was

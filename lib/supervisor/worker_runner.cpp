@@ -253,6 +253,13 @@ void WorkerRunner::broken(const std::string& why) {
   hooks_.broken(why);
 }
 
+// The stop signal follows; a worker that ignores it can still end by itself within its grace.
+void WorkerRunner::say_farewell() {
+  if (worker_ == 0) return;
+  [[maybe_unused]] Status sent =
+      connection_->write_line(worker_, 0, worker::shutdown_notification());
+}
+
 void WorkerRunner::abandon(AgentScheduler::Requeue why, const std::string& detail) {
   cancel_timers();
   std::map<AttemptId, Running> running = std::move(running_);

@@ -33,6 +33,7 @@ class WorkerRunner final : public TaskRunner {
   void start(Task task) override;
   void stop(AttemptId attempt) override;
   void stop_all() override;
+  void say_farewell() override;
   void on_exit(const AttemptExit& exit) override;
   void on_line(const WorkerLine& line) override;
   void abandon(AgentScheduler::Requeue why, const std::string& detail) override;

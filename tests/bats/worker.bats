@@ -40,3 +40,20 @@ END
   expect_status 8
   expect_equal "$(field_of t state)" timed_out
 }
+
+@test "a worker is told to shut down before it is stopped" {
+  cat >worker.py <<'P'
+import json, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["method"] == "shutdown":
+        open("told", "w").close()
+        break
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": 1}), flush=True)
+P
+  fabric spawn w --kind worker -- python3 -c "$(cat worker.py)"
+  fabric run w
+  fabric terminate w
+  [ -e .fabric/agents/w/work/told ]
+}
