@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/agent.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace fabric {
 namespace {
 constexpr std::array<std::string_view, 6> k_agent_states{"starting", "ready",   "busy",
                                                          "stopping", "stopped", "failed"};
+constexpr std::array<std::string_view, 3> k_kinds{"exec", "worker", "external"};
 }
 
-std::string_view to_string(AgentKind kind) { return kind == AgentKind::exec ? "exec" : "worker"; }
+std::string_view to_string(AgentKind kind) { return k_kinds[static_cast<size_t>(kind)]; }
 
 Result<AgentKind> parse_agent_kind(std::string_view text) {
-  if (text == "exec") return AgentKind::exec;
-  if (text == "worker") return AgentKind::worker;
+  for (size_t i = 0; i < k_kinds.size(); ++i)
+    if (text == k_kinds[i]) return static_cast<AgentKind>(i);
   return fail(ErrorCode::usage, "unknown agent kind '" + std::string(text.substr(0, 40)) + "'",
-              "use exec or worker");
+              "use exec, worker or external");
+}
+
+bool satisfies(const AgentDefinition& agent, const Requirements& requirements) {
+  return std::all_of(requirements.begin(), requirements.end(), [&](const auto& requirement) {
+    const auto& [key, value] = requirement;
+    if (key == "tool")
+      return std::find(agent.tools.begin(), agent.tools.end(), value) != agent.tools.end();
+    if (key == "model") return agent.model == value;
+    if (key == "pool") return agent.pool == value;
+    return std::find(agent.labels.begin(), agent.labels.end(), requirement) != agent.labels.end();
+  });
 }
 
 std::string_view to_string(AgentState state) { return k_agent_states[static_cast<size_t>(state)]; }

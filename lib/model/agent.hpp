@@ -17,7 +17,8 @@
 namespace fabric {
 
 // exec: a process per task. worker: one process that speaks JSON-RPC and takes task after task.
-enum class AgentKind : uint8_t { exec, worker };
+// external: fabric starts nothing; a person or another program claims tasks and completes them.
+enum class AgentKind : uint8_t { exec, worker, external };
 std::string_view to_string(AgentKind kind);
 Result<AgentKind> parse_agent_kind(std::string_view text);
 
@@ -33,6 +34,8 @@ struct AgentDefinition {
   Metadata labels;
   Metadata env;  // values set, in addition to fabric's own
   uint32_t max_concurrent_tasks = 1;
+  uint32_t max_queue_depth = 1000;  // pending tasks, those that wait for others included; 0: no limit
+  std::string pool;                 // a set of agents that share a limit and can be asked for; "": none
   Duration timeout;                                // default for its tasks; 0: none
   Duration grace = Duration::seconds(5);           // between stop signal and kill
   uint64_t max_output_bytes = uint64_t{64} << 20;  // kept of each stream of a task
@@ -59,6 +62,9 @@ struct Agent {
   WallTime spawned_at, started_at, last_heartbeat_at;
   uint32_t restarts = 0;
 };
+
+// Whether the agent has all that a task asks for.
+bool satisfies(const AgentDefinition& agent, const Requirements& requirements);
 
 struct TaskCounts {
   uint64_t pending = 0, running = 0, completed = 0, failed = 0, cancelled = 0, timed_out = 0;

@@ -12,14 +12,12 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "model/lane.hpp"
+#include "model/priority.hpp"
+#include "model/retry.hpp"
 #include "model/usage.hpp"
 
 namespace fabric {
-
-enum class Priority : uint8_t { critical = 0, high = 1, normal = 2, low = 3 };
-constexpr int k_priority_levels = 4;
-std::string_view to_string(Priority priority);
-Result<Priority> parse_priority(std::string_view text);
 
 // The last four are terminal and never change.
 enum class TaskState : uint8_t { pending, running, completed, failed, cancelled, timed_out };
@@ -42,8 +40,24 @@ enum class Reason : uint8_t {
   timeout,      // timed_out: ran longer than timeout_seconds
   user,         // cancelled: by a person or script
   agent_gone,   // cancelled: its agent was terminated
+  not_before,   // pending: its time has not come (a start time, or the pause before a retry)
+  exclusive,    // pending: another task with the same exclusive key comes first
+  deadline,     // timed_out: did not end by its deadline
+  no_progress,  // timed_out: gave no sign of progress for too long
+  queue_ttl,    // timed_out: waited too long for its start
+  reference,    // failed: its payload names a result that is not there
 };
+constexpr Reason k_last_reason = Reason::reference;
 std::string_view to_string(Reason reason);
+
+// When a task with dependencies may start.
+enum class AfterPolicy : uint8_t {
+  success,  // all of them completed; else it fails (or is cancelled) with the first that did not
+  finish,   // all of them ended, however
+  any,      // one of them completed; it fails when all ended and none completed
+};
+std::string_view to_string(AfterPolicy policy);
+Result<AfterPolicy> parse_after_policy(std::string_view text);
 
 using Metadata =
     std::vector<std::pair<std::string, std::string>>;  // in the order given, keys unique
@@ -57,7 +71,18 @@ struct Task {
   Priority priority = Priority::normal;
   Metadata metadata;
   std::vector<std::string> depends_on;  // task ids
-  Duration timeout;                     // of running time; 0: none
+  AfterPolicy after = AfterPolicy::success;
+  Duration timeout;              // of running time; 0: none
+  Duration no_progress_timeout;  // since its last output or heartbeat; 0: none
+  Duration queue_ttl;            // from created_at to its first start; 0: none
+  WallTime deadline;             // must have ended by then
+  WallTime start_at;             // not before
+  RetryPolicy retry;
+  Slots slots;            // label slots that it takes while it runs, by label
+  std::string share;      // share group; "" is filled in with the user
+  std::string exclusive;  // no two tasks with the same key run at a time; "": none
+  std::string group;      // of an array or a DAG; "": none
+  Requirements require;   // whichever agent has all of these; then `agent` is where it went
   std::string user;                     // who scheduled it
   std::string correlation_id;
   std::string traceparent;  // W3C; made at schedule or taken from the caller
@@ -69,6 +94,12 @@ struct Task {
   uint32_t attempt = 0;     // of the run that is going on or was last; 1 is the first
   uint64_t attempt_id = 0;  // fencing token: unique in the workspace, never reused
   uint32_t lost_attempts = 0;
+  uint32_t retries = 0;  // used so far
+  Lane lane;             // where it queues; its level may be above its priority (see AgentScheduler)
+  WallTime not_before;   // pending: when its start or its next attempt is due
+  WallTime lease_until;  // running at an external agent: until then it is that agent's
+  bool dead = false;     // ended badly with no retry left: in the dead-letter list
+  std::string retried_as, retry_of;  // id of the task that repeats it, that it repeats
   WallTime created_at, started_at, finished_at;
   std::optional<int> exit_code;
   std::optional<int> signal;
@@ -78,6 +109,23 @@ struct Task {
   Duration cpu;
   uint64_t memory_peak_bytes = 0;
   Usage usage;  // reported by the agent, all attempts together
+};
+
+// One run of a task that is over while the task went on; or, `late`, an answer that came after the
+// task had ended: it changes nothing and is kept beside.
+struct Attempt {
+  uint32_t number = 0;
+  uint64_t attempt_id = 0;
+  std::string agent;
+  WallTime started_at, ended_at;
+  TaskState state = TaskState::failed;  // pending: it was interrupted
+  Reason reason = Reason::none;
+  std::string detail;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  Duration cpu;
+  uint64_t memory_peak_bytes = 0;
+  bool late = false;
 };
 
 // The head of what a task printed or answered, kept in the store; the whole is in the log file.
@@ -93,11 +141,14 @@ constexpr size_t k_max_type = 128;
 constexpr size_t k_max_metadata_entries = 64;
 constexpr size_t k_max_metadata_bytes = 16384;
 constexpr size_t k_max_dependencies = 1024;
+constexpr size_t k_max_key = 128;  // of exclusive keys and share names
+constexpr size_t k_max_slot_labels = 8;
+constexpr size_t k_max_requirements = 8;
 // Tasks of one batch transaction.
 constexpr size_t k_max_batch = 100000;
 
 // Same content as far as the submitter said it (id, agent, type, payload, priority, metadata,
-// depends_on, timeout): what decides between "the same task again" and "already exists".
+// depends_on, timeouts, retries and the like): what decides between "the same task again" and "already exists".
 bool same_submission(const Task& a, const Task& b);
 
 }  // namespace fabric

@@ -1,46 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler/agent_scheduler.hpp"
 
-#include <deque>
-#include <limits>
-#include <unordered_map>
+#include <algorithm>
 
+#include "model/references.hpp"
 #include "scheduler/dependencies.hpp"
 
 namespace fabric {
-namespace {
-
-tl::unexpected<Error> no_such_task(std::string_view id) {
-  return fail(ErrorCode::not_found, "task " + std::string(id) + " not found",
-              "list tasks with: fabric tasks");
-}
-
-// A dependency that ended badly decides the fate of those that wait for it.
-TaskState fate_of_dependents(TaskState ended) {
-  return ended == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
-}
-
-}  // namespace
 
 AgentScheduler::Dependency AgentScheduler::dependency_of(const Task& task) {
   // A chain names the ancestor that really failed, not the link next to it.
   if (task.reason == Reason::dependency && !task.detail.empty())
-    return {task.sequence, task.state, task.detail};
-  return {task.sequence, task.state,
+    return {task.sequence, task.state, task.lane.level, task.detail};
+  return {task.sequence, task.state, task.lane.level,
           "dependency " + task.id + " " + std::string(to_string(task.state))};
-}
-
-void AgentScheduler::touch(const std::string& agent) {
-  if (touched_set_.insert(agent).second) touched_.push_back(agent);
 }
 
 Result<std::vector<Scheduled>> AgentScheduler::schedule(std::vector<Task> tasks) {
   std::vector<size_t> order = TRY(order_by_dependency(tasks));
   std::vector<Scheduled> done(tasks.size());
-  std::unordered_map<std::string, bool> agent_known;
-  std::unordered_map<std::string, Dependency> looked_up;
   for (size_t index : order) {
     Task& task = tasks[index];
+    if (task.share.empty()) task.share = task.user;
     if (std::optional<Task> existing = TRY(txn_.find_task(task.id))) {
       if (!same_submission(*existing, task))
         return fail(ErrorCode::failed, "task " + task.id + " already exists with other content",
@@ -48,225 +29,200 @@ Result<std::vector<Scheduled>> AgentScheduler::schedule(std::vector<Task> tasks)
       done[index] = {std::move(*existing), true};
       continue;
     }
-    auto [known, fresh] = agent_known.try_emplace(task.agent, false);
-    if (fresh) known->second = TRY(txn_.find_agent(task.agent)).has_value();
-    if (!known->second)
-      return fail(ErrorCode::not_found, "agent " + task.agent + " not found",
-                  "list agents with: fabric agents");
-    std::vector<const Dependency*> dependencies;
-    dependencies.reserve(task.depends_on.size());
-    for (const std::string& id : task.depends_on) {
-      auto [at, first_time] = looked_up.try_emplace(id);
-      if (first_time) {
-        std::optional<Task> found = TRY(txn_.find_task(id));
-        if (!found)
-          return fail(ErrorCode::not_found,
-                      "dependency " + id + " of task " + task.id + " not found");
-        at->second = dependency_of(*found);
-      }
-      dependencies.push_back(&at->second);
-    }
+    TRY_STATUS(check_task(task));
+    TRY_STATUS(find_queue(task));
+    const std::vector<Dependency*> dependencies = TRY(dependencies_of(task));
     TRY_STATUS(add(task, dependencies));
     done[index] = {std::move(task), false};
   }
   return done;
 }
 
-Status AgentScheduler::add(Task& task, const std::vector<const Dependency*>& dependencies) {
-  task.created_at = now_;
-  task.state = TaskState::pending;
-  task.reason = Reason::queued;
-  std::vector<uint64_t> open;
+Status AgentScheduler::check_task(const Task& task) const {
+  if (TRY(txn_.find_recurring(task.id)))
+    return fail(ErrorCode::failed, "task " + task.id + " already exists: it is a recurring task",
+                "use another id");
+  if (task.deadline.set() && task.deadline <= now_)
+    return fail(ErrorCode::usage, "the deadline of task " + task.id + " has passed already");
+  for (const auto& [label, count] : task.slots) {
+    const auto capacity =
+        std::find_if(rules_.label_slots.begin(), rules_.label_slots.end(),
+                     [&label = label](const auto& slots) { return slots.first == label; });
+    const uint32_t has = capacity == rules_.label_slots.end() ? 0 : capacity->second;
+    if (count > has)
+      return fail(ErrorCode::usage,
+                  "task " + task.id + " needs " + std::to_string(count) + " slots of " + label +
+                      ", and the workspace has " + std::to_string(has),
+                  "set it in fabric.toml: [scheduler] slots = { " + label + " = " +
+                      std::to_string(count) + " }");
+  }
+  for (const std::string& id : TRY(referenced_tasks(task.payload)))
+    if (std::find(task.depends_on.begin(), task.depends_on.end(), id) == task.depends_on.end())
+      return fail(ErrorCode::usage,
+                  "the payload of task " + task.id + " refers to task " + id +
+                      ", which is not among its dependencies",
+                  "add it with --after " + id);
+  return {};
+}
+
+// The queue of its agent, or of the route that its requirements make.
+Status AgentScheduler::find_queue(Task& task) {
+  if (task.require.empty()) {
+    auto [known, fresh] = agents_.try_emplace(task.agent);
+    if (fresh) known->second = TRY(txn_.find_agent(task.agent));
+    if (!known->second)
+      return fail(ErrorCode::not_found, "agent " + task.agent + " not found",
+                  "list agents with: fabric agents");
+    task.lane.queue = known->second->number;
+    depths_.try_emplace(task.lane.queue, Depth{TRY(txn_.counts(task.lane.queue)).pending,
+                                               known->second->definition.max_queue_depth});
+  } else {
+    const std::string text = to_string(task.require);
+    auto [known, fresh] = routes_.try_emplace(text, 0);
+    if (fresh) {
+      const std::vector<Agent> agents = TRY(txn_.list_agents());
+      if (std::none_of(agents.begin(), agents.end(),
+                       [&](const Agent& a) { return satisfies(a.definition, task.require); }))
+        return fail(ErrorCode::not_found, "no agent has " + text,
+                    "list agents with what they have: fabric agents --json=id,model,tools,labels");
+      known->second = TRY(txn_.number_of(store::NameKind::route, text));
+    }
+    task.lane.queue = known->second;
+    task.agent.clear();
+    depths_.try_emplace(task.lane.queue, Depth{});
+  }
+  task.lane.share = TRY(txn_.number_of(store::NameKind::share, task.share));
+  task.lane.level = task.priority;
+  task.lane.slot_class =
+      task.slots.empty()
+          ? 0
+          : TRY(txn_.number_of(store::NameKind::slot_class, to_string(task.slots)));
+  return {};
+}
+
+// `depths_` counts along, so that a batch costs two look-ups and not two for each task.
+Status AgentScheduler::check_depth(const Task& task) {
+  auto [whole, fresh] = depths_.try_emplace(0);
+  if (fresh) whole->second = {TRY(txn_.counts()).pending, rules_.max_pending_tasks};
+  Depth& workspace = whole->second;
+  Depth& queue = depths_.at(task.lane.queue);
+  if (queue.limit != 0 && queue.pending >= queue.limit) return full(task, queue, false);
+  if (workspace.limit != 0 && workspace.pending >= workspace.limit)
+    return full(task, workspace, true);
+  ++queue.pending;
+  ++workspace.pending;
+  return {};
+}
+
+Status AgentScheduler::full(const Task& task, const Depth& depth, bool workspace) const {
+  std::string message = workspace ? "the workspace" : "the queue of agent " + task.agent;
+  message += " is full: " + std::to_string(depth.pending) + " tasks are pending, the limit is " +
+             std::to_string(depth.limit);
+  const std::vector<uint64_t> oldest = TRY(txn_.pending_tasks(task.lane.queue, 1));
+  if (!oldest.empty())
+    if (const std::optional<Task> first = TRY(txn_.find_task(oldest[0])))
+      message += "; the oldest is " + first->id + ", since " + human(now_ - first->created_at);
+  return fail(ErrorCode::queue_full, message,
+              workspace ? "wait with --wait-for-space DURATION, or raise max_pending_tasks"
+                        : "wait with --wait-for-space DURATION, or raise max_queue_depth");
+}
+
+Result<std::vector<AgentScheduler::Dependency*>> AgentScheduler::dependencies_of(const Task& task) {
+  std::vector<Dependency*> dependencies;
+  dependencies.reserve(task.depends_on.size());
+  for (const std::string& id : task.depends_on) {
+    auto [at, first_time] = looked_up_.try_emplace(id);
+    if (first_time) {
+      std::optional<Task> found = TRY(txn_.find_task(id));
+      if (!found)
+        return fail(ErrorCode::not_found, "dependency " + id + " of task " + task.id + " not found");
+      at->second = dependency_of(*found);
+    }
+    dependencies.push_back(&at->second);
+  }
+  return dependencies;
+}
+
+// Whether dependencies that have ended decide about the task already: true, and it has ended too.
+Result<bool> AgentScheduler::settle_at_once(Task& task,
+                                            const std::vector<Dependency*>& dependencies,
+                                            std::vector<uint64_t>& open) const {
   const Dependency* failed = nullptr;
+  bool one_completed = false;
   for (const Dependency* dependency : dependencies) {
     if (!is_terminal(dependency->state))
       open.push_back(dependency->sequence);
-    else if (dependency->state != TaskState::completed && !failed)
+    else if (dependency->state == TaskState::completed)
+      one_completed = true;
+    else if (failed == nullptr)
       failed = dependency;
   }
-  if (failed) {
-    task.state = fate_of_dependents(failed->state);
-    task.reason = Reason::dependency;
-    task.detail = failed->why;
-    task.finished_at = now_;
-    return txn_.add_task(task, {});
-  }
-  if (!open.empty()) {
-    task.waiting_on = static_cast<uint32_t>(open.size());
-    task.reason = Reason::dependency;
-  } else {
-    touch(task.agent);
-  }
-  return txn_.add_task(task, open);
-}
-
-Result<std::optional<Task>> AgentScheduler::claim(const Agent& agent) {
-  std::optional<uint64_t> next = TRY(txn_.next_ready(agent.number));
-  if (!next) return std::optional<Task>();
-  std::optional<Task> task = TRY(txn_.find_task(*next));
-  if (!task)
-    return fail(ErrorCode::failed, "the ready queue names a task that is not in the store",
-                "check the store with: fabric store check");
-  task->state = TaskState::running;
-  task->reason = Reason::none;
-  task->detail.clear();
-  task->attempt += 1;
-  task->attempt_id = TRY(txn_.next_unique());
-  task->started_at = now_;
-  TRY_STATUS(txn_.save_task(*task));
-  return task;
-}
-
-Result<std::optional<Task>> AgentScheduler::finish(uint64_t sequence, uint64_t attempt_id,
-                                                   const Outcome& outcome) {
-  std::optional<Task> task = TRY(txn_.find_task(sequence));
-  if (!task || task->state != TaskState::running || task->attempt_id != attempt_id)
-    return std::optional<Task>();
-  task->exit_code = outcome.exit_code;
-  task->signal = outcome.signal;
-  task->result_bytes = outcome.result_bytes;
-  task->stderr_bytes = outcome.stderr_bytes;
-  task->dropped_bytes = outcome.dropped_bytes;
-  task->cpu = outcome.cpu;
-  task->memory_peak_bytes = outcome.memory_peak_bytes;
-  bool stop_was_asked = task->reason == Reason::user || task->reason == Reason::agent_gone;
-  if (!outcome.result.head.empty() || !outcome.result.whole)
-    TRY_STATUS(txn_.save_result(sequence, outcome.result));
-  if (stop_was_asked)
-    TRY_STATUS(end(*task, TaskState::cancelled, task->reason, task->detail));
-  else
-    TRY_STATUS(end(*task, outcome.state, outcome.reason, outcome.detail));
-  touch(task->agent);
-  return task;
-}
-
-Result<std::optional<Task>> AgentScheduler::add_usage(uint64_t sequence, uint64_t attempt_id,
-                                                      const Usage& usage) {
-  std::optional<Task> task = TRY(txn_.find_task(sequence));
-  if (!task || task->attempt_id != attempt_id) return std::optional<Task>();
-  task->usage += usage;
-  TRY_STATUS(txn_.save_task(*task));
-  return task;
-}
-
-Result<std::optional<Task>> AgentScheduler::requeue(uint64_t sequence, uint64_t attempt_id,
-                                                    Requeue why, std::string detail,
-                                                    uint32_t max_lost) {
-  std::optional<Task> task = TRY(txn_.find_task(sequence));
-  if (!task || task->state != TaskState::running || task->attempt_id != attempt_id)
-    return std::optional<Task>();
-  touch(task->agent);
-  if (task->reason == Reason::user || task->reason == Reason::agent_gone) {
-    TRY_STATUS(end(*task, TaskState::cancelled, task->reason, task->detail));
-    return task;
-  }
-  if (why == Requeue::lost && ++task->lost_attempts >= max_lost) {
-    TRY_STATUS(end(*task, TaskState::failed, Reason::lost, std::move(detail)));
-    return task;
-  }
-  task->state = TaskState::pending;
-  task->reason = Reason::queued;
-  task->detail = std::move(detail);
-  task->started_at = {};
-  TRY_STATUS(txn_.save_task(*task));
-  return task;
-}
-
-Status AgentScheduler::end(Task& task, TaskState state, Reason reason, std::string detail,
-                           std::vector<std::string>* dependents) {
-  task.state = state;
-  task.reason = reason;
-  task.detail = std::move(detail);
+  if (task.after == AfterPolicy::any && one_completed) open.clear();
+  const bool hopeless =
+      failed != nullptr &&
+      (task.after == AfterPolicy::success ||
+       (task.after == AfterPolicy::any && open.empty() && !one_completed));
+  if (!hopeless) return false;
+  open.clear();
+  task.state =
+      failed->state == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
+  task.reason = Reason::dependency;
+  task.detail = failed->why;
   task.finished_at = now_;
-  TRY_STATUS(txn_.save_task(task));
-  return settle_dependents(task, dependents);
+  return true;
 }
 
-Status AgentScheduler::settle_dependents(const Task& ended, std::vector<std::string>* cancelled) {
-  // Breadth first, without recursion: chains may be long.
-  std::deque<Dependency> queue{dependency_of(ended)};
-  for (; !queue.empty(); queue.pop_front()) {
-    const Dependency& source = queue.front();
-    for (uint64_t sequence : TRY(txn_.dependents(source.sequence))) {
-      TRY_STATUS(txn_.remove_edge(source.sequence, sequence));
-      std::optional<Task> dependent = TRY(txn_.find_task(sequence));
-      if (!dependent || is_terminal(dependent->state)) continue;
-      if (source.state == TaskState::completed) {
-        if (dependent->waiting_on > 0) dependent->waiting_on -= 1;
-        if (dependent->waiting_on == 0) {
-          dependent->reason = Reason::queued;
-          touch(dependent->agent);
-        }
-        TRY_STATUS(txn_.save_task(*dependent));
-        continue;
-      }
-      dependent->state = fate_of_dependents(source.state);
-      dependent->reason = Reason::dependency;
-      dependent->detail = source.why;
-      dependent->waiting_on = 0;
-      dependent->finished_at = now_;
-      TRY_STATUS(txn_.save_task(*dependent));
-      queue.push_back(dependency_of(*dependent));
-      if (cancelled) cancelled->push_back(std::move(dependent->id));
+Status AgentScheduler::add(Task& task, const std::vector<Dependency*>& dependencies) {
+  task.created_at = now_;
+  task.state = TaskState::pending;
+  std::vector<uint64_t> open;
+  if (TRY(settle_at_once(task, dependencies, open))) {
+    TRY_STATUS(txn_.add_task(task, {}));
+    TRY_STATUS(note(EventKind::task_scheduled, task));
+    return note(task.state == TaskState::cancelled ? EventKind::task_cancelled
+                                                   : EventKind::task_failed,
+                task, task.detail);
+  }
+  TRY_STATUS(check_depth(task));
+  task.waiting_on = static_cast<uint32_t>(open.size());
+  TRY_STATUS(decide_place(task));
+  TRY_STATUS(txn_.add_task(task, open));
+  TRY_STATUS(took_place(task));
+  TRY_STATUS(note(EventKind::task_scheduled, task));
+  for (Dependency* dependency : dependencies)
+    if (!is_terminal(dependency->state) && dependency->level > task.lane.level) {
+      TRY_STATUS(raise(dependency->sequence, task.lane.level));
+      dependency->level = task.lane.level;
     }
+  return {};
+}
+
+// What an urgent task waits for is as urgent itself, and what that waits for.
+Status AgentScheduler::raise(uint64_t sequence, Priority level) {
+  std::vector<uint64_t> open{sequence};
+  while (!open.empty()) {
+    const uint64_t next = open.back();
+    open.pop_back();
+    std::optional<Task> task = TRY(txn_.find_task(next));
+    if (!task || task->state != TaskState::pending || task->lane.level <= level) continue;
+    task->lane.level = level;
+    TRY_STATUS(txn_.save_task(*task));
+    for (const std::string& id : task->depends_on)
+      if (const std::optional<Task> before = TRY(txn_.find_task(id)))
+        open.push_back(before->sequence);
   }
   return {};
 }
 
-Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
+Result<Task> AgentScheduler::require_task(std::string_view id) const {
   std::optional<Task> task = TRY(txn_.find_task(id));
-  if (!task) return no_such_task(id);
-  if (is_terminal(task->state))
-    return fail(ErrorCode::failed,
-                "task " + task->id + " is already " + std::string(to_string(task->state)));
-  Cancelled done;
-  done.was = task->state;
-  if (task->state == TaskState::running) {
-    // Written before anything is signalled: whoever supervises next goes on with the stop.
-    task->reason = Reason::user;
-    TRY_STATUS(txn_.save_task(*task));
-  } else {
-    task->state = TaskState::cancelled;
-    task->reason = Reason::user;
-    task->finished_at = now_;
-    TRY_STATUS(txn_.save_task(*task));
-    TRY_STATUS(settle_dependents(*task, &done.dependents));
-    touch(task->agent);
-  }
-  done.task = std::move(*task);
-  return done;
+  if (!task)
+    return fail(ErrorCode::not_found, "task " + std::string(id) + " not found",
+                "list tasks with: fabric tasks");
+  return *std::move(task);
 }
 
-Result<AgentScheduler::AgentGone> AgentScheduler::cancel_all(const Agent& agent) {
-  AgentGone gone;
-  const std::string detail = "agent " + agent.definition.id + " was terminated";
-  constexpr size_t k_all = std::numeric_limits<size_t>::max();
-  std::vector<std::string> dependents;
-  for (uint64_t sequence : TRY(txn_.pending_tasks(agent.number, k_all))) {
-    std::optional<Task> task = TRY(txn_.find_task(sequence));
-    if (!task || task->state != TaskState::pending) continue;  // went with an earlier one
-    TRY_STATUS(end(*task, TaskState::cancelled, Reason::agent_gone, detail, &dependents));
-    ++gone.cancelled;
-  }
-  gone.cancelled += dependents.size();
-  for (uint64_t sequence : TRY(txn_.running_tasks(agent.number))) {
-    std::optional<Task> task = TRY(txn_.find_task(sequence));
-    if (!task) continue;
-    if (task->reason != Reason::user) {
-      task->reason = Reason::agent_gone;
-      task->detail = detail;
-      TRY_STATUS(txn_.save_task(*task));
-    }
-    gone.running.push_back(std::move(*task));
-  }
-  return gone;
-}
-
-Result<Task> AgentScheduler::get_status(std::string_view id) const {
-  std::optional<Task> task = TRY(txn_.find_task(id));
-  if (!task) return no_such_task(id);
-  return *task;
-}
+Result<Task> AgentScheduler::get_status(std::string_view id) const { return require_task(id); }
 
 Result<std::vector<Task>> AgentScheduler::list_pending(const Agent& agent, size_t limit) const {
   std::vector<Task> tasks;

@@ -24,19 +24,6 @@
 
 namespace fabric {
 
-using QueueNumber = uint32_t;  // of an agent, or of a route (tasks for whichever agent fits)
-using ShareNumber = uint32_t;
-
-// A first-in-first-out sequence of ready tasks. `slot_class` numbers what label slots they need: 0
-// is none.
-struct Lane {
-  QueueNumber queue = 0;
-  ShareNumber share = 0;
-  Priority level = Priority::normal;
-  uint32_t slot_class = 0;
-  auto operator<=>(const Lane&) const = default;
-};
-
 struct SlotDemand {
   std::string label;
   uint32_t count = 1;
@@ -45,13 +32,6 @@ struct SlotDemand {
 
 using LevelWeights = std::array<uint32_t, k_priority_levels>;
 constexpr LevelWeights k_default_level_weights{64, 16, 4, 1};
-
-// What of a share outlives the process: virtual times without the charges of what runs now.
-struct ShareTimes {
-  double share = 0;
-  std::array<double, k_priority_levels> levels{};
-  bool operator==(const ShareTimes&) const = default;
-};
 
 // What keeps a lane from starting now.
 enum class Gate : uint8_t {

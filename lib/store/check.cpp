@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every record against itself (checksum, decoding) and against the rows that follow from it, both
 // ways. Pages come first: LMDB must not walk damaged ones.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -25,8 +26,16 @@ class StoreCheck {
     walk(Table::edges, &StoreCheck::edge);  // before tasks: they are counted there
     walk(Table::tasks, &StoreCheck::task);
     walk(Table::task_ids, &StoreCheck::task_id);
-    for (Table table : {Table::queue, Table::running, Table::finished})
+    for (Table table : {Table::ready, Table::waiting, Table::running, Table::finished})
       walk(table, &StoreCheck::place);
+    walk(Table::timers, &StoreCheck::timer);
+    walk(Table::dead, &StoreCheck::dead);
+    walk(Table::groups, &StoreCheck::group);
+    walk(Table::exclusive, &StoreCheck::exclusive);
+    walk(Table::attempts, &StoreCheck::attempt);
+    walk(Table::events, &StoreCheck::event);
+    walk(Table::shares, &StoreCheck::share);
+    walk(Table::recurring, &StoreCheck::recurring);
     walk(Table::payloads, &StoreCheck::payload);
     walk(Table::results, &StoreCheck::result);
     walk(Table::agents, &StoreCheck::agent);
@@ -87,7 +96,7 @@ class StoreCheck {
     record::Sequences record;
     Result<bool> found = txn_.get_record(Table::meta, k_meta_sequences, record);
     if (!found) return say(found.error().message);
-    if (*found) next_ = {record.task(), record.agent(), record.unique()};
+    if (*found) next_ = sequences_of(record);
     record::Supervisor supervisor;
     if (auto read = txn_.get_record(Table::meta, k_meta_supervisor, supervisor); !read)
       say(read.error().message);
@@ -102,8 +111,8 @@ class StoreCheck {
     if (!load(dependent, after)) return problem(table, key, "no such dependent");
     if (is_terminal(static_cast<TaskState>(after.state()))) return;
     if (!load(dependency, before)) return problem(table, key, "no such dependency");
-    if (static_cast<TaskState>(before.state()) == TaskState::completed)
-      problem(table, key, "the dependency has completed");
+    if (is_terminal(static_cast<TaskState>(before.state())))
+      problem(table, key, "the dependency has ended");
   }
 
   void task(Table table, std::string_view key, std::string_view value) {
@@ -113,7 +122,8 @@ class StoreCheck {
     Result<Task> task = txn_.to_model(sequence, record);
     if (!task) return say(task.error().message);
     if (sequence == 0 || sequence >= next_.task) problem(table, key, "sequence was never given");
-    if (record.agent_number() == 0 || record.agent_number() >= next_.agent)
+    if (counted_under(record) == 0 || record.agent_number() >= next_.agent ||
+        record.queue() >= next_.agent)
       problem(table, key, "agent number was never given");
     if (record.attempt_id() >= next_.unique) problem(table, key, "attempt id was never given");
     const uint64_t waits = waits_.contains(sequence) ? waits_.at(sequence) : 0;
@@ -122,9 +132,18 @@ class StoreCheck {
               "waits for " + std::to_string(task->waiting_on) + ", but has " +
                   std::to_string(waits) + " edges");
     expect_row(Table::task_ids, record.id(), key, describe_key(table, key));
+    const std::string whose = describe_key(table, key);
     const Place place = place_of(sequence, record);
-    expect_row(place.table, place.key, {}, describe_key(table, key));
-    ++counts_[record.agent_number()].of(task->state);
+    expect_row(place.table, place.key, {}, whose);
+    if (const int64_t at = timer_of(record); at != 0)
+      expect_row(Table::timers, timer_key(at, sequence), {}, whose);
+    if (record.dead()) expect_row(Table::dead, key, {}, whose);
+    if (!record.group().empty()) expect_row(Table::groups, text_key(record.group(), key), {}, whose);
+    if (waits_for_exclusive(record))
+      expect_row(Table::exclusive, exclusive_waiter_key(sequence, record), {}, whose);
+    if (holds_exclusive(record))
+      expect_row(Table::exclusive, text_key(record.exclusive(), {}), key, whose);
+    ++counts_[counted_under(record)].of(task->state);
     ++counts_[0].of(task->state);
   }
 
@@ -146,7 +165,7 @@ class StoreCheck {
   }
 
   void place(Table table, std::string_view key, std::string_view value) {
-    const size_t size = table == Table::queue ? 13 : table == Table::running ? 12 : 16;
+    const size_t size = table == Table::ready ? 21 : table == Table::finished ? 16 : 12;
     if (!sized(table, key, size) || !empty(table, key, value)) return;
     const uint64_t sequence = number_at(key, size - 8, 8);
     record::Task record;
@@ -154,6 +173,87 @@ class StoreCheck {
     const Place place = place_of(sequence, record);
     if (place.table != table || std::string_view(place.key) != key)
       problem(table, key, "its task is not in this state");
+  }
+
+  void timer(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!sized(table, key, 16) || !empty(table, key, value)) return;
+    if (!load(number_at(key, 8, 8), record) ||
+        timer_of(record) != static_cast<int64_t>(number_at(key, 0, 8)))
+      problem(table, key, "its task has no such time");
+  }
+
+  void dead(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!sized(table, key, 8) || !empty(table, key, value)) return;
+    if (!load(number_at(key, 0, 8), record) || !record.dead())
+      problem(table, key, "its task is not dead");
+  }
+
+  void group(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!empty(table, key, value)) return;
+    if (key.size() < 9) return problem(table, key, "too short");
+    const std::string_view sequence = key.substr(key.size() - 8);
+    if (!load(number_at(sequence, 0, 8), record) || text_key(record.group(), sequence) != key)
+      problem(table, key, "its task is not in this group");
+  }
+
+  void exclusive(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (key.ends_with('\0') && value.size() == 8) {
+      if (!load(number_at(value, 0, 8), record) || !holds_exclusive(record) ||
+          text_key(record.exclusive(), {}) != key)
+        problem(table, key, "its task does not hold it");
+      return;
+    }
+    if (!empty(table, key, value)) return;
+    if (key.size() < 10) return problem(table, key, "too short");
+    const uint64_t sequence = number_at(key, key.size() - 8, 8);
+    if (!load(sequence, record) || !waits_for_exclusive(record) ||
+        exclusive_waiter_key(sequence, record) != key)
+      problem(table, key, "its task does not wait for it");
+  }
+
+  void attempt(Table table, std::string_view key, std::string_view value) {
+    record::Attempt record;
+    record::Task task;
+    if (!sized(table, key, 13) || !open(table, key, value, record)) return;
+    if (Result<Attempt> attempt = get_attempt(record); !attempt)
+      return problem(table, key, attempt.error().message);
+    if (!load(number_at(key, 0, 8), task)) problem(table, key, "belongs to no task");
+  }
+
+  void event(Table table, std::string_view key, std::string_view value) {
+    record::Event record;
+    if (!sized(table, key, 8) || !open(table, key, value, record)) return;
+    if (Result<Event> event = get_event(record); !event)
+      return problem(table, key, event.error().message);
+    if (number_at(key, 0, 8) >= next_.event) problem(table, key, "its number was never given");
+  }
+
+  void share(Table table, std::string_view key, std::string_view value) {
+    record::Share record;
+    if (!sized(table, key, 4) || !open(table, key, value, record)) return;
+    if (number_at(key, 0, 4) >= next_.share) problem(table, key, "its number was never given");
+    const Result<std::optional<uint32_t>> number = find_share(record.name());
+    if (!number) return say(number.error().message);
+    if (*number != number_at(key, 0, 4)) problem(table, key, "its name leads elsewhere");
+  }
+
+  Result<std::optional<uint32_t>> find_share(const std::string& name) {
+    const std::string key = "s" + name;
+    const std::optional<std::string_view> value = TRY(txn_.get(Table::names, key));
+    if (!value) return std::optional<uint32_t>{};
+    const std::string_view body = TRY(open_value(Table::names, key, *value));
+    return std::optional(static_cast<uint32_t>(number_at(body, 0, std::min<size_t>(4, body.size()))));
+  }
+
+  void recurring(Table table, std::string_view key, std::string_view value) {
+    record::Recurring record;
+    if (!open(table, key, value, record)) return;
+    if (Result<Recurring> recurring = get_recurring(record); !recurring || recurring->id != key)
+      problem(table, key, "does not parse");
   }
 
   void payload(Table table, std::string_view key, std::string_view value) {

@@ -54,6 +54,80 @@ void put_usage(const Usage& usage, record::Task& r) {
   r.mutable_usage()->set_cost_microusd(usage.cost_microusd);
 }
 
+void put_retry(const RetryPolicy& retry, record::Task& r) {
+  if (retry == RetryPolicy{}) return r.clear_retry();
+  record::Retry& out = *r.mutable_retry();
+  out.set_limit(retry.limit);
+  out.set_exponential(retry.backoff.exponential);
+  out.set_first_ns(retry.backoff.first.ns);
+  out.set_most_ns(retry.backoff.most.ns);
+  put_texts(retry.on, *out.mutable_on());
+}
+
+RetryPolicy get_retry(const record::Retry& r) {
+  return {r.limit(), {r.exponential(), {r.first_ns()}, {r.most_ns()}}, get_texts(r.on())};
+}
+
+void put_slots(const Slots& slots, record::Task& r) {
+  r.clear_slots();
+  for (const auto& [label, count] : slots) {
+    record::Slot& slot = *r.add_slots();
+    slot.set_label(label);
+    slot.set_count(count);
+  }
+}
+
+// What the scheduler needs, beyond what every task has.
+void put_scheduling(const Task& task, record::Task& r) {
+  r.set_after(static_cast<uint32_t>(task.after));
+  r.set_no_progress_ns(task.no_progress_timeout.ns);
+  r.set_queue_ttl_ns(task.queue_ttl.ns);
+  r.set_deadline_us(task.deadline.us);
+  r.set_start_at_us(task.start_at.us);
+  put_retry(task.retry, r);
+  put_slots(task.slots, r);
+  r.set_share(task.share);
+  r.set_exclusive(task.exclusive);
+  r.set_group(task.group);
+  put_pairs(task.require, *r.mutable_require());
+  r.set_retries(task.retries);
+  r.set_queue(task.lane.queue);
+  r.set_share_number(task.lane.share);
+  r.set_level(static_cast<uint32_t>(task.lane.level));
+  r.set_slot_class(task.lane.slot_class);
+  r.set_not_before_us(task.not_before.us);
+  r.set_lease_until_us(task.lease_until.us);
+  r.set_dead(task.dead);
+  r.set_retried_as(task.retried_as);
+  r.set_retry_of(task.retry_of);
+}
+
+Status get_scheduling(const record::Task& r, Task& task) {
+  if (!get_enum(r.after(), AfterPolicy::any, task.after))
+    return fail_unknown("dependency policy", r.after());
+  if (!get_enum(r.level(), Priority::low, task.lane.level)) return fail_unknown("level", r.level());
+  task.no_progress_timeout.ns = r.no_progress_ns();
+  task.queue_ttl.ns = r.queue_ttl_ns();
+  task.deadline.us = r.deadline_us();
+  task.start_at.us = r.start_at_us();
+  if (r.has_retry()) task.retry = get_retry(r.retry());
+  for (const record::Slot& slot : r.slots()) task.slots.emplace_back(slot.label(), slot.count());
+  task.share = r.share().empty() ? r.user() : r.share();  // schema 1 had no shares
+  task.exclusive = r.exclusive();
+  task.group = r.group();
+  task.require = get_pairs(r.require());
+  task.retries = r.retries();
+  task.lane.queue = r.queue();
+  task.lane.share = r.share_number();
+  task.lane.slot_class = r.slot_class();
+  task.not_before.us = r.not_before_us();
+  task.lease_until.us = r.lease_until_us();
+  task.dead = r.dead();
+  task.retried_as = r.retried_as();
+  task.retry_of = r.retry_of();
+  return {};
+}
+
 }  // namespace
 
 void put_task(const Task& task, record::Task& r) {
@@ -85,6 +159,7 @@ void put_task(const Task& task, record::Task& r) {
   r.set_cpu_ns(task.cpu.ns);
   r.set_memory_peak_bytes(task.memory_peak_bytes);
   put_usage(task.usage, r);
+  put_scheduling(task, r);
 }
 
 Result<Task> get_task(const record::Task& r) {
@@ -93,7 +168,7 @@ Result<Task> get_task(const record::Task& r) {
     return fail_unknown("task state", r.state());
   if (!get_enum(r.priority(), Priority::low, task.priority))
     return fail_unknown("priority", r.priority());
-  if (!get_enum(r.reason(), Reason::agent_gone, task.reason))
+  if (!get_enum(r.reason(), k_last_reason, task.reason))
     return fail_unknown("reason", r.reason());
   task.id = r.id();
   task.agent = r.agent();
@@ -122,6 +197,7 @@ Result<Task> get_task(const record::Task& r) {
   task.memory_peak_bytes = r.memory_peak_bytes();
   task.usage = {r.usage().requests(), r.usage().input_tokens(), r.usage().output_tokens(),
                 r.usage().cost_microusd()};
+  TRY_STATUS(get_scheduling(r, task));
   return task;
 }
 
@@ -148,6 +224,8 @@ void put_agent(const Agent& agent, record::Agent& r) {
   put_pairs(d.labels, *r.mutable_labels());
   put_pairs(d.env, *r.mutable_env());
   r.set_max_concurrent_tasks(d.max_concurrent_tasks);
+  r.set_max_queue_depth(d.max_queue_depth);
+  r.set_pool(d.pool);
   r.set_timeout_ns(d.timeout.ns);
   r.set_grace_ns(d.grace.ns);
   r.set_max_output_bytes(d.max_output_bytes);
@@ -168,7 +246,7 @@ void put_agent(const Agent& agent, record::Agent& r) {
 Result<Agent> get_agent(const record::Agent& r) {
   Agent agent;
   AgentDefinition& d = agent.definition;
-  if (!get_enum(r.kind(), AgentKind::worker, d.kind)) return fail_unknown("kind", r.kind());
+  if (!get_enum(r.kind(), AgentKind::external, d.kind)) return fail_unknown("kind", r.kind());
   if (!get_enum(r.isolation(), IsolationLevel::container, d.isolation))
     return fail_unknown("isolation level", r.isolation());
   if (!get_enum(r.state(), AgentState::failed, agent.state))
@@ -187,6 +265,8 @@ Result<Agent> get_agent(const record::Agent& r) {
   d.labels = get_pairs(r.labels());
   d.env = get_pairs(r.env());
   d.max_concurrent_tasks = r.max_concurrent_tasks();
+  d.max_queue_depth = r.max_queue_depth();
+  d.pool = r.pool();
   d.timeout.ns = r.timeout_ns();
   d.grace.ns = r.grace_ns();
   d.max_output_bytes = r.max_output_bytes();
@@ -222,10 +302,12 @@ void put_supervisor(const SupervisorRecord& supervisor, record::Supervisor& r) {
   r.set_boot_id(supervisor.boot_id);
   r.set_since_us(supervisor.since.us);
   r.set_version(supervisor.version);
+  r.set_pressure(supervisor.pressure);
 }
 
 SupervisorRecord get_supervisor(const record::Supervisor& r) {
-  return {r.pid(), r.pid_start_time(), r.boot_id(), WallTime{r.since_us()}, r.version()};
+  return {r.pid(), r.pid_start_time(), r.boot_id(), WallTime{r.since_us()}, r.version(),
+          r.pressure()};
 }
 
 }  // namespace fabric::store

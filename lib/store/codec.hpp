@@ -5,6 +5,9 @@
 
 #include "base/result.hpp"
 #include "model/agent.hpp"
+#include "model/event.hpp"
+#include "model/pause.hpp"
+#include "model/recurring.hpp"
 #include "model/task.hpp"
 #include "store/records.pb.h"
 #include "store/store.hpp"
@@ -18,6 +21,20 @@ Result<Task> get_task(const record::Task& record);
 
 void put_result(const TaskResult& result, record::TaskResult& record);
 TaskResult get_result(const record::TaskResult& record);
+
+// Everything but number and late, which are in the key.
+void put_attempt(const Attempt& attempt, record::Attempt& record);
+Result<Attempt> get_attempt(const record::Attempt& record);
+
+// Everything but sequence (the key).
+void put_event(const Event& event, record::Event& record);
+Result<Event> get_event(const record::Event& record);
+
+void put_recurring(const Recurring& recurring, record::Recurring& record);
+Result<Recurring> get_recurring(const record::Recurring& record);
+
+void put_pauses(const std::vector<Pause>& pauses, record::Pauses& record);
+Result<std::vector<Pause>> get_pauses(const record::Pauses& record);
 
 void put_agent(const Agent& agent, record::Agent& record);
 Result<Agent> get_agent(const record::Agent& record);

@@ -26,7 +26,7 @@
 
 namespace fabric::store {
 
-constexpr uint32_t k_schema_version = 1;
+constexpr uint32_t k_schema_version = 2;
 constexpr unsigned k_max_readers = 2048;
 
 class Environment {
@@ -50,6 +50,9 @@ class Environment {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::string& bell_path() const { return bell_path_; }
   [[nodiscard]] uint32_t schema_version() const { return schema_; }
+  // Its schema is an older one. When opened to read, no table is there to be read.
+  [[nodiscard]] bool outdated() const { return schema_ < k_schema_version; }
+  void upgraded() { schema_ = k_schema_version; }
 
   // For work that is not a transaction but reads the map (copying).
   class Use {
@@ -69,7 +72,7 @@ class Environment {
   Status open_lmdb();
   Status open_lmdb_once();
   Status open_tables();
-  Status create_tables();
+  Status create_tables(bool fresh);
   Status check_schema(MDB_txn* txn);
   void open_bell();
   void close_lmdb();

@@ -170,20 +170,23 @@ Status Environment::open_tables() {
   Status checked = check_list_of_tables(env_, txn);
   int rc = checked ? ::mdb_dbi_open(txn, k_table_names[0], 0, tables_.data()) : 0;
   if (checked && rc == 0) checked = check_schema(txn);
-  for (size_t i = 1; rc == 0 && checked && i < k_tables; ++i)
+  const bool old = checked && rc == 0 && outdated();
+  for (size_t i = 1; rc == 0 && checked && !old && i < k_tables; ++i)
     rc = ::mdb_dbi_open(txn, k_table_names[i], 0, &tables_[i]);
   if (rc == 0 && checked) {
     rc = ::mdb_txn_commit(txn);  // keeps the handles
-    return rc == 0 ? Status{} : Status(fail_lmdb(rc, "opening"));
+    if (rc != 0) return fail_lmdb(rc, "opening");
+    return old && mode_ != Store::Mode::read ? create_tables(false) : Status{};
   }
   ::mdb_txn_abort(txn);
   if (!checked) return checked;
   if (rc != MDB_NOTFOUND) return fail_lmdb(rc, "opening tables");
-  if (mode_ == Store::Mode::create) return create_tables();
+  if (mode_ == Store::Mode::create) return create_tables(true);
   return fail(ErrorCode::not_found, "the store was never finished", "run 'fabric init'");
 }
 
-Status Environment::create_tables() {
+// `fresh`: none is there. Otherwise those are added that an older schema lacked.
+Status Environment::create_tables(bool fresh) {
   MDB_txn* txn = nullptr;
   if (int rc = ::mdb_txn_begin(env_, nullptr, 0, &txn)) return fail_lmdb(rc, "making the store");
   record::Schema schema;
@@ -196,11 +199,11 @@ Status Environment::create_tables() {
   MDB_val key = to_val(k_meta_schema);
   MDB_val data = to_val(value);
   // Two processes may have come here at once: the second finds what the first made.
-  if (rc == 0) rc = ::mdb_put(txn, tables_[0], &key, &data, MDB_NOOVERWRITE);
+  if (rc == 0 && fresh) rc = ::mdb_put(txn, tables_[0], &key, &data, MDB_NOOVERWRITE);
   if (rc == MDB_KEYEXIST) rc = 0;
   rc = rc == 0 ? ::mdb_txn_commit(txn) : (::mdb_txn_abort(txn), rc);
   if (rc != 0) return fail_lmdb(rc, "making the store");
-  schema_ = k_schema_version;
+  if (fresh) schema_ = k_schema_version;
   return {};
 }
 

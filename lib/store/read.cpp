@@ -9,34 +9,39 @@
 namespace fabric::store {
 namespace {
 
-// Sequences at the end of the keys that start with `prefix`.
-Status collect(const Txn& txn, Table table, std::string_view prefix, size_t limit,
-               std::vector<uint64_t>& out) {
-  Cursor cursor(txn, table);
-  bool on_row = prefix.empty() ? cursor.first() : cursor.at_or_after(prefix);
-  for (; on_row && out.size() < limit && cursor.key().starts_with(prefix); on_row = cursor.next()) {
-    if (cursor.key().size() < prefix.size() + 8)
-      return fail_damaged(table, cursor.key(), "key too short");
-    out.push_back(number_at(cursor.key(), cursor.key().size() - 8, 8));
-  }
-  return cursor.status();
-}
-
-constexpr size_t k_no_limit = ~size_t{0};
-
 bool matches(const record::Task& task, const TaskFilter& filter) {
   return (!filter.state || task.state() == static_cast<uint32_t>(*filter.state)) &&
          (filter.agent.empty() || task.agent() == filter.agent) &&
-         (filter.type.empty() || task.type() == filter.type);
+         (filter.type.empty() || task.type() == filter.type) &&
+         (filter.group.empty() || task.group() == filter.group) && (!filter.dead || task.dead()) &&
+         std::all_of(filter.metadata.begin(), filter.metadata.end(), [&](const auto& wanted) {
+           return std::any_of(task.metadata().begin(), task.metadata().end(),
+                              [&](const record::Pair& pair) {
+                                return pair.key() == wanted.first && pair.value() == wanted.second;
+                              });
+         });
 }
 
-// The record that an index row promises.
-Status load_promised(const Txn& txn, uint64_t sequence, Table index, std::string_view row) {
-  if (TRY(txn.load_task(sequence, txn.task_record))) {
-    const Place place = place_of(sequence, txn.task_record);
-    if (place.table == index && std::string_view(place.key) == row) return {};
+// The rows that lead to what may match, where an index is shorter than all tasks; else nullopt.
+Result<std::optional<std::vector<uint64_t>>> indexed(const Txn& txn, const TaskFilter& filter) {
+  std::vector<uint64_t> sequences;
+  const TaskCounts counts = TRY(txn.counts(0));
+  // From about this many on, going through all tasks, newest first, ends sooner.
+  constexpr uint64_t k_few = 20000;
+  if (filter.dead) {
+    TRY_STATUS(collect(txn, Table::dead, {}, k_no_limit, sequences));
+  } else if (!filter.group.empty()) {
+    TRY_STATUS(collect(txn, Table::groups, text_key(filter.group, {}), k_no_limit, sequences));
+  } else if (filter.state == TaskState::pending && counts.pending < k_few) {
+    TRY_STATUS(collect(txn, Table::ready, {}, k_no_limit, sequences));
+    TRY_STATUS(collect(txn, Table::waiting, {}, k_no_limit, sequences));
+  } else if (filter.state == TaskState::running && counts.running < k_few) {
+    TRY_STATUS(collect(txn, Table::running, {}, k_no_limit, sequences));
+  } else {
+    return std::optional<std::vector<uint64_t>>{};
   }
-  return fail_damaged(index, row, "its task is not in this state");
+  std::sort(sequences.begin(), sequences.end(), std::greater<>());
+  return std::optional(std::move(sequences));
 }
 
 }  // namespace
@@ -63,18 +68,12 @@ Result<std::vector<Task>> ReadTxn::list_tasks(const TaskFilter& filter) const {
   const size_t limit = filter.limit == 0 ? k_no_limit : filter.limit;
   record::Task& record = state_->task_record;
   std::vector<Task> out;
-  // States that few tasks are in have an index; without it we go through all, newest first.
-  const bool use_index = filter.state && !is_terminal(*filter.state);
-  if (use_index) {
-    const bool pending = *filter.state == TaskState::pending;
-    const Table index = pending ? Table::queue : Table::running;
-    std::vector<uint64_t> sequences;
-    TRY_STATUS(collect(*state_, index, {}, k_no_limit, sequences));
-    std::sort(sequences.begin(), sequences.end(), std::greater<>());
-    for (size_t i = 0; i < sequences.size() && out.size() < limit; ++i) {
-      if (!TRY(state_->load_task(sequences[i], record)))
-        return fail_damaged(Table::tasks, task_key(sequences[i]), "is missing");
-      if (matches(record, filter)) out.push_back(TRY(state_->to_model(sequences[i], record)));
+  if (const auto sequences = TRY(indexed(*state_, filter))) {
+    for (size_t i = 0; i < sequences->size() && out.size() < limit; ++i) {
+      const uint64_t sequence = (*sequences)[i];
+      if (!TRY(state_->load_task(sequence, record)))
+        return fail_damaged(Table::tasks, task_key(sequence), "is missing");
+      if (matches(record, filter)) out.push_back(TRY(state_->to_model(sequence, record)));
     }
     return out;
   }
@@ -114,30 +113,18 @@ Result<std::vector<uint64_t>> ReadTxn::running_tasks(uint32_t agent_number) cons
   return out;
 }
 
-Result<std::optional<uint64_t>> ReadTxn::next_ready(uint32_t agent_number) const {
+Result<std::vector<uint64_t>> ReadTxn::pending_tasks(QueueNumber queue, size_t limit) const {
   TRY_STATUS(state_->usable());
-  Cursor cursor(*state_, Table::queue);
-  const Key start = Key().u32(agent_number);
-  const Key stop = Key().u32(agent_number).u8(k_level_waiting);
-  std::optional<uint64_t> found;
-  if (cursor.at_or_after(start) && cursor.key() < std::string_view(stop)) {
-    if (cursor.key().size() != 13) return fail_damaged(Table::queue, cursor.key(), "wrong size");
-    found = number_at(cursor.key(), 5, 8);
-    TRY_STATUS(load_promised(*state_, *found, Table::queue, cursor.key()));
-  }
-  TRY_STATUS(cursor.status());
-  return found;
-}
-
-Result<std::vector<uint64_t>> ReadTxn::pending_tasks(uint32_t agent_number, size_t limit) const {
-  TRY_STATUS(state_->usable());
-  // Each level is in order of submission; the first `limit` of each hold the first of all.
+  // Each lane is in order of submission; the first `limit` of each hold the first of all.
   std::vector<uint64_t> out;
-  for (uint8_t level = 0; level <= k_level_waiting; ++level) {
-    std::vector<uint64_t> of_level;
-    TRY_STATUS(collect(*state_, Table::queue, Key().u32(agent_number).u8(level), limit, of_level));
-    out.insert(out.end(), of_level.begin(), of_level.end());
+  for (const LaneBacklog& backlog : TRY(ready_lanes(queue))) {
+    std::vector<uint64_t> of_lane;
+    TRY_STATUS(collect(*state_, Table::ready, lane_key(backlog.lane), limit, of_lane));
+    out.insert(out.end(), of_lane.begin(), of_lane.end());
   }
+  std::vector<uint64_t> waiting;
+  TRY_STATUS(collect(*state_, Table::waiting, Key().u32(queue), limit, waiting));
+  out.insert(out.end(), waiting.begin(), waiting.end());
   std::sort(out.begin(), out.end());
   if (out.size() > limit) out.resize(limit);
   return out;

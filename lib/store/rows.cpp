@@ -81,6 +81,18 @@ Result<Task> Txn::to_model(uint64_t sequence, const record::Task& record) const 
   return task;
 }
 
+Status collect(const Txn& txn, Table table, std::string_view prefix, size_t limit,
+               std::vector<uint64_t>& out) {
+  Cursor cursor(txn, table);
+  bool on_row = prefix.empty() ? cursor.first() : cursor.at_or_after(prefix);
+  for (; on_row && out.size() < limit && cursor.key().starts_with(prefix); on_row = cursor.next()) {
+    if (cursor.key().size() < prefix.size() + 8)
+      return fail_damaged(table, cursor.key(), "key too short");
+    out.push_back(number_at(cursor.key(), cursor.key().size() - 8, 8));
+  }
+  return cursor.status();
+}
+
 Cursor::Cursor(const Txn& txn, Table table) : txn_(txn), table_(table) {
   if (int rc = ::mdb_cursor_open(txn.raw(), txn.environment().table(table), &cursor_))
     status_ = txn.failed(rc, about(txn, table));

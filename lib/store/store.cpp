@@ -7,6 +7,7 @@
 #include "store/lmdb_error.hpp"
 #include "store/store_state.hpp"
 #include "store/txn_state.hpp"
+#include "store/upgrade.hpp"
 
 namespace fabric::store {
 
@@ -27,7 +28,16 @@ Result<Store> Store::open(const std::string& directory, Mode mode) {
 Result<Store> Store::open(const std::string& directory, Mode mode, const OpenOptions& options) {
   auto state = std::make_unique<State>();
   state->environment = TRY(Environment::open(directory, mode, options));
-  return Store(std::move(state));
+  if (!state->environment->outdated()) return Store(std::move(state));
+  if (mode == Mode::read) {
+    state->environment.reset();
+    TRY(open(directory, Mode::write, options));  // which upgrades it
+    return open(directory, mode, options);
+  }
+  Store store(std::move(state));
+  TRY_STATUS(upgrade(store, directory));
+  store.state_->environment->upgraded();
+  return store;
 }
 
 Result<ReadTxn> Store::read() const {

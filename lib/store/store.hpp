@@ -21,6 +21,9 @@
 
 #include "base/result.hpp"
 #include "model/agent.hpp"
+#include "model/event.hpp"
+#include "model/pause.hpp"
+#include "model/recurring.hpp"
 #include "model/task.hpp"
 
 namespace fabric::store {
@@ -34,6 +37,25 @@ struct SupervisorRecord {
   std::string boot_id;
   WallTime since;
   std::string version;
+  std::string pressure;  // what delays new starts now, in words; "" when nothing does
+};
+
+// Texts that have numbers in keys, given once and for ever.
+enum class NameKind : char { share = 's', slot_class = 'c', route = 'r' };
+struct Name {
+  uint32_t number = 0;
+  std::string text;
+};
+
+struct LaneBacklog {
+  Lane lane;
+  uint64_t ready = 0;
+};
+
+struct Share {
+  ShareNumber number = 0;
+  std::string name;
+  ShareTimes times;
 };
 
 struct TaskFilter {
@@ -41,6 +63,9 @@ struct TaskFilter {
   std::string agent;  // "" is any
   std::string type;
   size_t limit = 50;  // 0: all
+  std::string group;
+  Metadata metadata;  // all of these entries
+  bool dead = false;  // only the dead-letter list
 };
 
 struct StoreStat {
@@ -74,20 +99,48 @@ class ReadTxn {
   // Sequences of running tasks (all, or of one agent).
   [[nodiscard]] Result<std::vector<uint64_t>> running_tasks() const;
   [[nodiscard]] Result<std::vector<uint64_t>> running_tasks(uint32_t agent_number) const;
-  // The pending task without open dependencies that this agent should run next: most urgent level
-  // first, first in first out inside.
-  [[nodiscard]] Result<std::optional<uint64_t>> next_ready(uint32_t agent_number) const;
+  // Lanes with ready tasks, in key order: of all queues, counted.
+  [[nodiscard]] Result<std::vector<LaneBacklog>> ready_lanes() const;
+  // Of one queue; at least one task is in each (`ready` is 1: they are not counted).
+  [[nodiscard]] Result<std::vector<LaneBacklog>> ready_lanes(QueueNumber queue) const;
+  // The oldest ready task of a lane.
+  [[nodiscard]] Result<std::optional<uint64_t>> lane_head(const Lane& lane) const;
+  // How many ready tasks are before this one in its lane, at most `limit`.
+  [[nodiscard]] Result<uint64_t> tasks_before(const Task& task, uint64_t limit) const;
   // All pending tasks of an agent, ready or waiting, in submission order; at most `limit`.
   [[nodiscard]] Result<std::vector<uint64_t>> pending_tasks(uint32_t agent_number,
                                                             size_t limit) const;
+  [[nodiscard]] Result<std::vector<uint64_t>> group_tasks(std::string_view group) const;
+  [[nodiscard]] Result<std::vector<uint64_t>> dead_tasks() const;
+  [[nodiscard]] Result<std::vector<Attempt>> attempts(uint64_t sequence) const;
+  // The task that holds an exclusive key: it is ready or runs.
+  [[nodiscard]] Result<std::optional<uint64_t>> exclusive_holder(std::string_view key) const;
+  // Most urgent level first, then first in first out.
+  [[nodiscard]] Result<std::optional<uint64_t>> next_exclusive_waiter(std::string_view key) const;
+  // Tasks about which something must be decided by `now`, soonest first.
+  [[nodiscard]] Result<std::vector<uint64_t>> due_timers(WallTime now, size_t limit) const;
+  [[nodiscard]] Result<std::optional<WallTime>> next_timer() const;
   // Tasks that still wait for `sequence`.
   [[nodiscard]] Result<std::vector<uint64_t>> dependents(uint64_t sequence) const;
   // Tasks that ended before `before`, oldest end first: what retention removes.
   [[nodiscard]] Result<std::vector<uint64_t>> finished_tasks(WallTime before, size_t limit) const;
 
+  // Events after position `after`, oldest first.
+  [[nodiscard]] Result<std::vector<Event>> events(uint64_t after, size_t limit) const;
+  [[nodiscard]] Result<uint64_t> first_event() const;  // 0: there is none
+  [[nodiscard]] Result<uint64_t> last_event() const;   // position of the newest; 0: none ever was
+
+  [[nodiscard]] Result<std::optional<uint32_t>> find_number(NameKind kind,
+                                                            std::string_view text) const;
+  [[nodiscard]] Result<std::vector<Name>> names(NameKind kind) const;
+  [[nodiscard]] Result<std::vector<Share>> shares() const;
+  [[nodiscard]] Result<std::vector<Recurring>> list_recurring() const;  // by id
+  [[nodiscard]] Result<std::optional<Recurring>> find_recurring(std::string_view id) const;
+  [[nodiscard]] Result<std::vector<Pause>> pauses() const;
+
   [[nodiscard]] Result<std::optional<Agent>> find_agent(std::string_view id) const;
   [[nodiscard]] Result<std::vector<Agent>> list_agents() const;  // by id
-  [[nodiscard]] Result<TaskCounts> counts(uint32_t agent_number) const;
+  [[nodiscard]] Result<TaskCounts> counts(QueueNumber queue) const;
   [[nodiscard]] Result<TaskCounts> counts() const;  // workspace, agents that are gone included
   [[nodiscard]] Result<SupervisorRecord> supervisor() const;
 
@@ -107,18 +160,38 @@ class WriteTxn : public ReadTxn {
   // the disk is full; then nothing of the transaction is there and the store works on.
   Status commit();
 
-  // Assigns task.sequence and task.waiting_on, and writes record, id, index rows, counters, and one
-  // edge for each of `open_dependencies` (sequences of tasks that have not completed). The id must
-  // be new, the agent must exist.
+  // Assigns task.sequence, task.waiting_on and, where it has none, task.lane; and writes record, id,
+  // index rows, counters, and one edge for each of `open_dependencies` (sequences of tasks that have
+  // not ended). The id must be new; the agent must exist, or be "" where task.lane.queue is a route.
   Status add_task(Task& task, const std::vector<uint64_t>& open_dependencies);
   // Replaces the record of task.sequence; index rows and counters follow from old and new. Fields
-  // that a newer version wrote into the record survive. The payload is fixed by add_task.
+  // that a newer version wrote into the record survive. The payload is left as it is.
   Status save_task(const Task& task);
+  Status save_payload(uint64_t sequence, const std::string& payload);
   // Only of a task that has ended; what it left goes with it.
   Status remove_task(uint64_t sequence);
   Status save_result(uint64_t sequence, const TaskResult& result);
   // Removes the edge dependent -> dependency. The caller updates waiting_on.
   Status remove_edge(uint64_t dependency, uint64_t dependent);
+
+  Status save_attempt(uint64_t sequence, const Attempt& attempt);
+  // 0: nobody holds it any more.
+  Status set_exclusive_holder(std::string_view key, uint64_t sequence);
+  // Assigns event.sequence.
+  Status add_event(Event& event);
+  // The oldest events, up to and including position `last`, at most `limit`. Returns how many.
+  Result<size_t> remove_events(uint64_t last, size_t limit);
+  // Assigns one where the text has none.
+  Result<uint32_t> number_of(NameKind kind, std::string_view text);
+  Status save_share_times(ShareNumber share, const ShareTimes& times);
+  Status save_recurring(const Recurring& recurring);
+  Status remove_recurring(std::string_view id);
+  Status save_pauses(const std::vector<Pause>& pauses);
+  // What was added to lanes of ready tasks and taken from them in this transaction and those inside
+  // it that were committed, since it was asked last.
+  std::vector<std::pair<Lane, int64_t>> take_ready_changes();
+  // Of a store with an older schema (upgrade.hpp).
+  Status upgrade();
 
   // Assigns agent.number when it is 0.
   Status save_agent(Agent& agent);

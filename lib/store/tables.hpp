@@ -7,34 +7,51 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
+
+#include "model/lane.hpp"
 
 namespace fabric::store {
 
+// Numbers are for ever: a value's checksum covers that of its table.
 enum class Table : uint8_t {
-  meta,      // word -> Schema, Sequences, Supervisor
-  tasks,     // sequence -> Task
-  task_ids,  // task id -> sequence
-  payloads,  // sequence -> payload, where it is longer than k_inline_payload
-  results,   // sequence -> TaskResult
-  queue,     // agent number, level, sequence: pending tasks; level k_level_waiting has dependencies
-  running,   // agent number, sequence
-  finished,  // finished_at, sequence
-  edges,     // dependency, dependent
-  agents,    // agent id -> Agent
-  counts,    // agent number -> Counts; 0 is the workspace
+  meta = 0,       // word -> Schema, Sequences, Supervisor, Pauses
+  tasks = 1,      // sequence -> Task
+  task_ids = 2,   // task id -> sequence
+  payloads = 3,   // sequence -> payload, where it is longer than k_inline_payload
+  results = 4,    // sequence -> TaskResult
+  ready = 5,      // queue, share, level, slot class, sequence: pending tasks nothing holds back
+  running = 6,    // agent number, sequence
+  finished = 7,   // finished_at, sequence
+  edges = 8,      // dependency, dependent
+  agents = 9,     // agent id -> Agent
+  counts = 10,    // queue number -> Counts; 0 is the workspace
+  waiting = 11,   // queue, sequence: pending tasks that something holds back
+  timers = 12,    // when, sequence: tasks about which something must be decided then
+  groups = 13,    // group, 0, sequence
+  exclusive = 14, // exclusive key, 0 -> sequence of the task that holds it;
+                  // exclusive key, 0, level, sequence: those that wait for it
+  attempts = 15,  // sequence, number, late -> Attempt
+  dead = 16,      // sequence: the dead-letter list
+  events = 17,    // event sequence -> Event
+  names = 18,     // kind, text -> number: shares, slot classes, routes
+  shares = 19,    // share number -> Share
+  recurring = 20, // id -> Recurring
 };
-constexpr size_t k_tables = 11;
+constexpr size_t k_tables = 21;
 constexpr std::array<const char*, k_tables> k_table_names{
-    "meta",    "tasks",    "task_ids", "payloads", "results", "queue",
-    "running", "finished", "edges",    "agents",   "counts"};
+    "meta",   "tasks",  "task_ids", "payloads", "results",   "ready",    "running",
+    "finished", "edges", "agents",  "counts",   "waiting",   "timers",   "groups",
+    "exclusive", "attempts", "dead", "events",  "names",     "shares",   "recurring"};
+constexpr const char* k_retired_queue = "queue";  // schema 1; see upgrade.cpp
 
-constexpr uint8_t k_level_waiting = 4;
 constexpr size_t k_inline_payload =
     1024;  // longer ones are not rewritten with every change of state
 constexpr std::string_view k_meta_schema = "schema";
 constexpr std::string_view k_meta_sequences = "sequences";
 constexpr std::string_view k_meta_supervisor = "supervisor";
+constexpr std::string_view k_meta_pauses = "pauses";
 
 // A key made of numbers, in place.
 class Key {
@@ -54,13 +71,34 @@ class Key {
   }
 
  private:
-  std::array<uint8_t, 16> bytes_{};
+  std::array<uint8_t, 24> bytes_{};
   size_t size_ = 0;
 };
 
 inline Key task_key(uint64_t sequence) { return Key().u64(sequence); }
-inline Key queue_key(uint32_t agent, uint8_t level, uint64_t sequence) {
-  return Key().u32(agent).u8(level).u64(sequence);
+inline Key lane_key(const Lane& lane) {
+  return Key()
+      .u32(lane.queue)
+      .u32(lane.share)
+      .u8(static_cast<uint8_t>(lane.level))
+      .u32(lane.slot_class);
+}
+constexpr size_t k_lane_key_size = 13;
+inline Key ready_key(const Lane& lane, uint64_t sequence) { return lane_key(lane).u64(sequence); }
+inline Key waiting_key(QueueNumber queue, uint64_t sequence) {
+  return Key().u32(queue).u64(sequence);
+}
+inline Key timer_key(int64_t at_us, uint64_t sequence) {
+  return Key().u64(static_cast<uint64_t>(at_us)).u64(sequence);
+}
+inline Key attempt_key(uint64_t sequence, uint32_t number, bool late) {
+  return Key().u64(sequence).u32(number).u8(late ? 1 : 0);
+}
+// Keys that begin with a text: what follows is told apart by the 0 that no text holds.
+inline std::string text_key(std::string_view text, std::string_view rest) {
+  std::string key(text);
+  key.push_back('\0');
+  return key.append(rest);
 }
 inline Key running_key(uint32_t agent, uint64_t sequence) { return Key().u32(agent).u64(sequence); }
 inline Key finished_key(int64_t at_us, uint64_t sequence) {

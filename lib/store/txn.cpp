@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "store/codec.hpp"
 #include "store/lmdb_error.hpp"
 #include "store/txn_state.hpp"
 
 namespace fabric::store {
+
+Txn::Sequences sequences_of(const record::Sequences& record) {
+  const auto given = [](auto number) { return std::max<decltype(number)>(number, 1); };
+  return {given(record.task()),  given(record.agent()), given(record.unique()),
+          given(record.event()), given(record.share()), given(record.slot_class())};
+}
 
 Txn::Txn(Environment& environment, MDB_txn* txn, bool writes, Txn* parent)
     : environment_(environment), txn_(txn), writes_(writes), parent_(parent) {
@@ -51,7 +59,7 @@ Status Txn::start() {
   }
   record::Sequences sequences;
   if (TRY(get_record(Table::meta, k_meta_sequences, sequences)))
-    next = {sequences.task(), sequences.agent(), sequences.unique()};
+    next = sequences_of(sequences);
   first_ = next;
   return {};
 }
@@ -74,6 +82,7 @@ Status Txn::commit() {
   for (const auto& [agent, changes] : changes_)
     for (size_t i = 0; i < changes.size(); ++i) parent->changes_[agent][i] += changes[i];
   if (agents_changed_) parent->agents_changed();
+  for (const auto& [lane, change] : ready_changes) parent->ready_changed(lane, change);
   return {};
 }
 
@@ -90,6 +99,9 @@ Status Txn::write_gathered() {
   record.set_task(next.task);
   record.set_agent(next.agent);
   record.set_unique(next.unique);
+  record.set_event(next.event);
+  record.set_share(next.share);
+  record.set_slot_class(next.slot_class);
   return put_record(Table::meta, k_meta_sequences, record);
 }
 
@@ -121,6 +133,10 @@ Result<uint32_t> Txn::agent_number(const std::string& id) {
   if (!TRY(get_record(Table::agents, id, agent))) return 0U;
   agent_numbers_[id] = agent.number();
   return agent.number();
+}
+
+void Txn::ready_changed(const Lane& lane, int64_t change) {
+  if ((ready_changes[lane] += change) == 0) ready_changes.erase(lane);
 }
 
 void Txn::agents_changed() {

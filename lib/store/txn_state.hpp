@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.hpp"
 #include "store/environment.hpp"
@@ -54,9 +55,12 @@ class Txn {
   // 0: there is no such agent.
   Result<uint32_t> agent_number(const std::string& id);
   void agents_changed();
+  void ready_changed(const Lane& lane, int64_t change);
+  std::map<Lane, int64_t> ready_changes;
 
   struct Sequences {  // the next to be given
-    uint64_t task = 1, agent = 1, unique = 1;
+    uint64_t task = 1, agent = 1, unique = 1, event = 1;
+    uint32_t share = 1, slot_class = 1;
     bool operator==(const Sequences&) const = default;
   };
   Sequences next;
@@ -88,6 +92,8 @@ class Txn {
   bool agents_changed_ = false;
 };
 
+Txn::Sequences sequences_of(const record::Sequences& record);
+
 struct ReadTxn::State : Txn {
   using Txn::Txn;
 };
@@ -118,5 +124,11 @@ class Cursor {
   std::string_view key_, value_;
   Status status_;
 };
+
+constexpr size_t k_no_limit = ~size_t{0};
+
+// Sequences at the end of the keys that start with `prefix`, at most `limit`.
+Status collect(const Txn& txn, Table table, std::string_view prefix, size_t limit,
+               std::vector<uint64_t>& out);
 
 }  // namespace fabric::store

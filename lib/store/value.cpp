@@ -15,7 +15,9 @@ uint32_t checksum(Table table, std::string_view key, uint8_t version, std::strin
 }
 
 bool is_text_key(Table table) {
-  return table == Table::meta || table == Table::task_ids || table == Table::agents;
+  return table == Table::meta || table == Table::task_ids || table == Table::agents ||
+         table == Table::groups || table == Table::exclusive || table == Table::names ||
+         table == Table::recurring;
 }
 
 }  // namespace
@@ -58,18 +60,20 @@ std::string describe_key(Table table, std::string_view key) {
     for (char c : key.substr(0, 64)) text += c >= ' ' && c < 127 ? c : '?';
     return text + "'";
   }
-  // Numbers of the key: a level is one byte, an agent number four, everything else eight.
+  // Numbers of the key: one digit for each, its size in bytes; eight where nothing is said.
+  std::string_view sizes;
+  if (table == Table::running || table == Table::counts || table == Table::waiting ||
+      table == Table::shares)
+    sizes = "4";
+  if (table == Table::ready) sizes = "4414";
+  if (table == Table::attempts) sizes = "841";
   size_t offset = 0;
-  const bool starts_with_agent =
-      table == Table::queue || table == Table::running || table == Table::counts;
-  auto number = [&](size_t size) {
-    size = std::min(size, key.size() - offset);
+  for (size_t i = 0; offset < key.size() && offset < 24; ++i) {
+    const size_t wanted = i < sizes.size() ? static_cast<size_t>(sizes[i] - '0') : 8;
+    const size_t size = std::min(wanted, key.size() - offset);
     text += (offset == 0 ? " " : "/") + std::to_string(number_at(key, offset, size));
     offset += size;
-  };
-  if (starts_with_agent && !key.empty()) number(4);
-  if (table == Table::queue && offset < key.size()) number(1);
-  while (offset < key.size() && offset < 16) number(8);
+  }
   return text;
 }
 

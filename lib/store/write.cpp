@@ -21,6 +21,76 @@ Status claim_id(Txn& txn, const Task& task, std::string_view sequence) {
   return txn.put(Table::task_ids, task.id, sequence);
 }
 
+Status put_payload(Txn& txn, const Key& key, const std::string& payload, record::Task& record) {
+  if (payload.size() <= k_inline_payload) {
+    record.set_payload(payload);
+    return {};
+  }
+  record.set_payload_bytes(payload.size());
+  return txn.put(Table::payloads, key, make_value(Table::payloads, key, payload));
+}
+
+// Every row that follows from a record.
+struct Rows {
+  Rows(uint64_t number, const record::Task& record)
+      : sequence(number),
+        place(place_of(number, record)),
+        lane(lane_of(record)),
+        timer(timer_of(record)),
+        dead(record.dead()) {
+    if (waits_for_exclusive(record)) exclusive = exclusive_waiter_key(number, record);
+  }
+  uint64_t sequence;
+  Place place;
+  Lane lane;
+  int64_t timer;
+  bool dead;
+  std::string exclusive;
+};
+
+Status put_place(Txn& txn, const Rows& rows) {
+  if (rows.place.table == Table::ready) txn.ready_changed(rows.lane, 1);
+  return txn.put(rows.place.table, rows.place.key, {});
+}
+
+Status erase_place(Txn& txn, const Rows& rows) {
+  if (rows.place.table == Table::ready) txn.ready_changed(rows.lane, -1);
+  return txn.erase(rows.place.table, rows.place.key);
+}
+
+Status put_others(Txn& txn, const Rows& rows) {
+  if (rows.timer != 0)
+    TRY_STATUS(txn.put(Table::timers, timer_key(rows.timer, rows.sequence), {}));
+  if (rows.dead) TRY_STATUS(txn.put(Table::dead, task_key(rows.sequence), {}));
+  if (!rows.exclusive.empty()) TRY_STATUS(txn.put(Table::exclusive, rows.exclusive, {}));
+  return {};
+}
+
+Status erase_others(Txn& txn, const Rows& rows) {
+  if (rows.timer != 0) TRY_STATUS(txn.erase(Table::timers, timer_key(rows.timer, rows.sequence)));
+  if (rows.dead) TRY_STATUS(txn.erase(Table::dead, task_key(rows.sequence)));
+  if (!rows.exclusive.empty()) TRY_STATUS(txn.erase(Table::exclusive, rows.exclusive));
+  return {};
+}
+
+Status add_rows(Txn& txn, uint64_t sequence, const record::Task& record) {
+  const Rows rows(sequence, record);
+  TRY_STATUS(put_place(txn, rows));
+  return put_others(txn, rows);
+}
+
+Status change_rows(Txn& txn, const Rows& before, const Rows& after) {
+  if (!(before.place == after.place)) {
+    TRY_STATUS(erase_place(txn, before));
+    TRY_STATUS(put_place(txn, after));
+  }
+  if (before.timer == after.timer && before.dead == after.dead &&
+      before.exclusive == after.exclusive)
+    return {};
+  TRY_STATUS(erase_others(txn, before));
+  return put_others(txn, after);
+}
+
 Status add_edges(Txn& txn, uint64_t sequence, const std::vector<uint64_t>& dependencies) {
   for (uint64_t dependency : dependencies)
     TRY_STATUS(txn.put(Table::edges, edge_key(dependency, sequence), {}));
@@ -34,10 +104,13 @@ Status WriteTxn::add_task(Task& task, const std::vector<uint64_t>& open_dependen
   TRY_STATUS(txn.usable());
   TRY_STATUS(check_id(task.id, "task id"));
   const uint32_t agent = TRY(txn.agent_number(task.agent));
-  if (agent == 0) return fail(ErrorCode::not_found, "there is no agent '" + task.agent + "'");
+  if (agent == 0 && (!task.agent.empty() || task.lane.queue == 0))
+    return fail(ErrorCode::not_found, "there is no agent '" + task.agent + "'");
   std::vector<uint64_t> dependencies = open_dependencies;
   std::sort(dependencies.begin(), dependencies.end());
   dependencies.erase(std::unique(dependencies.begin(), dependencies.end()), dependencies.end());
+  if (task.lane.queue == 0)
+    task.lane = {agent, TRY(number_of(NameKind::share, task.share)), task.priority, 0};
 
   const uint64_t sequence = txn.next.task;
   const Key key = task_key(sequence);
@@ -50,16 +123,12 @@ Status WriteTxn::add_task(Task& task, const std::vector<uint64_t>& open_dependen
   record.Clear();
   put_task(task, record);
   record.set_agent_number(agent);
-  if (task.payload.size() > k_inline_payload) {
-    record.set_payload_bytes(task.payload.size());
-    TRY_STATUS(txn.put(Table::payloads, key, make_value(Table::payloads, key, task.payload)));
-  } else {
-    record.set_payload(task.payload);
-  }
+  TRY_STATUS(put_payload(txn, key, task.payload, record));
   TRY_STATUS(txn.put_record(Table::tasks, key, record, MDB_APPEND));
-  const Place place = place_of(sequence, record);
-  TRY_STATUS(txn.put(place.table, place.key, {}));
-  txn.count(agent, task.state, 1);
+  TRY_STATUS(add_rows(txn, sequence, record));
+  if (!task.group.empty())
+    TRY_STATUS(txn.put(Table::groups, text_key(task.group, key), {}));
+  txn.count(counted_under(record), task.state, 1);
   return add_edges(txn, sequence, dependencies);
 }
 
@@ -68,24 +137,39 @@ Status WriteTxn::save_task(const Task& task) {
   TRY_STATUS(txn.usable());
   record::Task& record = txn.task_record;
   if (!TRY(txn.load_task(task.sequence, record))) return fail_no_task(task.sequence);
-  if (record.id() != task.id || record.agent() != task.agent)
-    return fail(ErrorCode::failed, "task '" + task.id + "' of agent '" + task.agent +
-                                       "' is not the one with sequence " +
+  if (record.id() != task.id)
+    return fail(ErrorCode::failed, "task '" + task.id + "' is not the one with sequence " +
                                        std::to_string(task.sequence));
+  const Rows before(task.sequence, record);
   const auto old_state = static_cast<TaskState>(record.state());
-  const Place old_place = place_of(task.sequence, record);
-  put_task(task, record);
-  const Place place = place_of(task.sequence, record);
-  TRY_STATUS(txn.put_record(Table::tasks, task_key(task.sequence), record));
-  if (!place.same_as(old_place)) {
-    TRY_STATUS(txn.erase(old_place.table, old_place.key));
-    TRY_STATUS(txn.put(place.table, place.key, {}));
+  const uint32_t old_counted = counted_under(record);
+  // Agents come and go; that of a task stays the one it had, unless it goes to another.
+  if (record.agent() != task.agent) {
+    const uint32_t agent = task.agent.empty() ? 0 : TRY(txn.agent_number(task.agent));
+    if (agent == 0 && !task.agent.empty())
+      return fail(ErrorCode::not_found, "there is no agent '" + task.agent + "'");
+    record.set_agent_number(agent);
   }
-  if (task.state != old_state) {
-    txn.count(record.agent_number(), old_state, -1);
-    txn.count(record.agent_number(), task.state, 1);
+  put_task(task, record);
+  TRY_STATUS(txn.put_record(Table::tasks, task_key(task.sequence), record));
+  TRY_STATUS(change_rows(txn, before, Rows(task.sequence, record)));
+  const uint32_t counted = counted_under(record);
+  if (task.state != old_state || counted != old_counted) {
+    txn.count(old_counted, old_state, -1);
+    txn.count(counted, task.state, 1);
   }
   return {};
+}
+
+Status WriteTxn::save_payload(uint64_t sequence, const std::string& payload) {
+  Txn& txn = *state_;
+  TRY_STATUS(txn.usable());
+  record::Task& record = txn.task_record;
+  const Key key = task_key(sequence);
+  if (!TRY(txn.load_task(sequence, record))) return fail_no_task(sequence);
+  TRY_STATUS(txn.erase(Table::payloads, key));
+  TRY_STATUS(put_payload(txn, key, payload, record));
+  return txn.put_record(Table::tasks, key, record);
 }
 
 Status WriteTxn::remove_task(uint64_t sequence) {
@@ -96,8 +180,13 @@ Status WriteTxn::remove_task(uint64_t sequence) {
   const auto state = static_cast<TaskState>(record.state());
   if (!is_terminal(state))
     return fail(ErrorCode::failed, "task '" + record.id() + "' has not ended");
-  const Place place = place_of(sequence, record);
-  TRY_STATUS(txn.erase(place.table, place.key));
+  const Rows rows(sequence, record);
+  TRY_STATUS(erase_place(txn, rows));
+  TRY_STATUS(erase_others(txn, rows));
+  if (!record.group().empty())
+    TRY_STATUS(txn.erase(Table::groups, text_key(record.group(), task_key(sequence))));
+  for (const Attempt& attempt : TRY(attempts(sequence)))
+    TRY_STATUS(txn.erase(Table::attempts, attempt_key(sequence, attempt.number, attempt.late)));
   for (const std::string& id : record.depends_on())
     if (auto found = TRY(txn.get(Table::task_ids, id)); found && found->size() == 8)
       TRY_STATUS(txn.erase(Table::edges, edge_key(number_at(*found, 0, 8), sequence)));
@@ -106,7 +195,7 @@ Status WriteTxn::remove_task(uint64_t sequence) {
   TRY_STATUS(txn.erase(Table::task_ids, record.id()));
   for (Table table : {Table::payloads, Table::results, Table::tasks})
     TRY_STATUS(txn.erase(table, task_key(sequence)));
-  txn.count(record.agent_number(), state, -1);
+  txn.count(counted_under(record), state, -1);
   return {};
 }
 

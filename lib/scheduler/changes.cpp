@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people change by hand: the place of a pending task, another try, pauses.
+#include <algorithm>
+
+#include "base/json.hpp"
+#include "scheduler/agent_scheduler.hpp"
+
+namespace fabric {
+namespace {
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  if (from == to) return;
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
+  Task task = TRY(require_task(id));
+  if (task.state != TaskState::pending)
+    return fail(ErrorCode::failed,
+                "task " + task.id + " is " + std::string(to_string(task.state)) +
+                    "; only pending tasks can be changed",
+                is_terminal(task.state) ? "run it again with: fabric retry " + task.id : "");
+  std::string what;
+  if (change.priority) {
+    task.priority = task.lane.level = *change.priority;
+    what += "priority " + std::string(to_string(*change.priority));
+  }
+  if (change.agent && *change.agent != task.agent) {
+    task.agent = *change.agent;
+    task.require.clear();
+    const Lane before = task.lane;
+    TRY_STATUS(find_queue(task));
+    TRY_STATUS(check_depth(task));
+    task.lane.level = before.level;
+    what += (what.empty() ? "" : ", ") + ("agent " + task.agent);
+  }
+  if (change.payload) {
+    TRY_STATUS(json::validate(*change.payload));
+    task.payload = *change.payload;
+    TRY_STATUS(check_task(task));
+    what += (what.empty() ? "" : ", ") + std::string("payload");
+  }
+  TRY_STATUS(txn_.save_task(task));
+  if (change.payload) TRY_STATUS(txn_.save_payload(task.sequence, task.payload));
+  TRY_STATUS(note(EventKind::task_changed, task, what));
+  return task;
+}
+
+Result<Task> AgentScheduler::retry(std::string_view id) {
+  Task old = TRY(require_task(id));
+  if (!is_terminal(old.state))
+    return fail(ErrorCode::failed, "task " + old.id + " has not ended: it is " +
+                                       std::string(to_string(old.state)));
+  if (old.state == TaskState::completed)
+    return fail(ErrorCode::failed, "task " + old.id + " has completed",
+                "schedule it again under another id");
+  if (!old.retried_as.empty())
+    return fail(ErrorCode::failed, "task " + old.id + " was retried as " + old.retried_as,
+                "retry that one: fabric retry " + old.retried_as);
+  Task task;
+  task.id = old.id.substr(0, 56) + ".r" + std::to_string(old.sequence);
+  task.agent = old.require.empty() ? old.agent : "";
+  task.type = old.type;
+  task.payload = old.payload;
+  task.priority = old.priority;
+  task.metadata = old.metadata;
+  task.after = old.after;
+  task.timeout = old.timeout;
+  task.no_progress_timeout = old.no_progress_timeout;
+  task.queue_ttl = old.queue_ttl;
+  if (old.deadline > now_) task.deadline = old.deadline;
+  task.retry = old.retry;
+  task.slots = old.slots;
+  task.share = old.share;
+  task.exclusive = old.exclusive;
+  task.group = old.group;
+  task.require = old.require;
+  task.user = old.user;
+  task.correlation_id = old.correlation_id;
+  task.traceparent = old.traceparent;
+  task.retry_of = old.id;
+  for (const std::string& dependency : old.depends_on) {
+    const std::optional<Task> before = TRY(txn_.find_task(dependency));
+    if (!before) continue;  // retention took it
+    const std::string& now = before->retried_as.empty() ? dependency : before->retried_as;
+    replace_all(task.payload, "{tasks." + dependency + ".result", "{tasks." + now + ".result");
+    task.depends_on.push_back(now);
+  }
+  std::vector<Scheduled> scheduled = TRY(schedule({std::move(task)}));
+  if (is_terminal(scheduled[0].task.state))
+    return fail(ErrorCode::failed, "task " + old.id + " would fail again: " + scheduled[0].task.detail,
+                "retry what it waits for first");
+  old.dead = false;
+  old.retried_as = scheduled[0].task.id;
+  TRY_STATUS(txn_.save_task(old));
+  return std::move(scheduled[0].task);
+}
+
+Result<bool> AgentScheduler::pause(Pause pause) {
+  std::vector<Pause> pauses = TRY(txn_.pauses());
+  if (std::any_of(pauses.begin(), pauses.end(),
+                  [&](const Pause& p) { return p.same_target(pause); }))
+    return false;
+  if (pause.kind == PauseKind::agent && !TRY(txn_.find_agent(pause.name)))
+    return fail(ErrorCode::not_found, "agent " + pause.name + " not found",
+                "list agents with: fabric agents");
+  if (pause.kind == PauseKind::priority) TRY(parse_priority(pause.name));
+  pause.since = now_;
+  Event event;
+  event.kind = EventKind::paused;
+  event.at = now_;
+  event.detail = describe(pause);
+  if (pause.kind == PauseKind::agent) event.agent = pause.name;
+  pauses.push_back(std::move(pause));
+  TRY_STATUS(txn_.save_pauses(pauses));
+  TRY_STATUS(txn_.add_event(event));
+  return true;
+}
+
+Result<bool> AgentScheduler::resume(const Pause& target) {
+  std::vector<Pause> pauses = TRY(txn_.pauses());
+  const size_t before = pauses.size();
+  std::erase_if(pauses, [&](const Pause& p) { return p.same_target(target); });
+  if (pauses.size() == before) return false;
+  TRY_STATUS(txn_.save_pauses(pauses));
+  Event event;
+  event.kind = EventKind::resumed;
+  event.at = now_;
+  event.detail = describe(target);
+  if (target.kind == PauseKind::agent) event.agent = target.name;
+  TRY_STATUS(txn_.add_event(event));
+  return true;
+}
+
+}  // namespace fabric
