@@ -58,6 +58,7 @@ struct Task {
   Metadata metadata;
   std::vector<std::string> depends_on;  // task ids
   Duration timeout;                     // of running time; 0: none
+  Duration no_progress_timeout;         // without any output; 0: none
   std::string user;                     // who scheduled it
   std::string correlation_id;
   std::string traceparent;  // W3C; made at schedule or taken from the caller
