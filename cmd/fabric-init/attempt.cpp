@@ -45,9 +45,27 @@ namespace {
 int32_t reason_of(const Slot& slot, bool memory) {
   const bool clean = slot.status_code == CLD_EXITED && slot.status == 0;
   if (memory && !clean) return wire::k_memory;
-  if (slot.timed_out) return wire::k_timed_out;
+  if (slot.limit_passed != wire::k_exited) return slot.limit_passed;
   if (slot.stopped) return wire::k_stopped;
   return wire::k_exited;
+}
+
+void pass_limit(Slot& slot, int32_t which) {
+  if (slot.pid != 0 && !slot.stopped && slot.limit_passed == wire::k_exited)
+    slot.limit_passed = which;
+  stop_attempt(slot, slot.grace);
+}
+
+// The timer is not moved with each output, only looked at when it fires: a talkative attempt costs
+// a clock reading a chunk, and a wake-up each time the limit has gone by.
+void check_progress(Slot& slot, int64_t now) {
+  slot.silent_at = k_never;
+  const bool ending = slot.pid == 0 || slot.stopped || slot.limit_passed != wire::k_exited;
+  if (ending) return;
+  // We are late, or the receiver takes nothing: neither is the attempt's fault.
+  if (output_waits(slot)) slot.last_output = now;
+  if (now - slot.last_output >= slot.no_progress) return pass_limit(slot, wire::k_no_progress);
+  slot.silent_at = slot.last_output + slot.no_progress;
 }
 
 // Others of the attempt are still dying, or (since Linux 6.18 a task leaves its group only after it
@@ -66,6 +84,22 @@ void await_empty(Init& init, Slot& slot, uint32_t number) {
 
 }  // namespace
 
+void watch_progress(Slot& slot, int64_t limit) {
+  const int64_t now = monotonic_ns();
+  const bool limited = limit > 0 && limit < k_never - now;
+  slot.no_progress = limited ? limit : 0;
+  slot.last_output = now;
+  slot.silent_at = limited ? now + limit : k_never;
+}
+
+void check_limits(Slot& slot, int64_t now) {
+  if (slot.deadline <= now) {
+    slot.deadline = k_never;
+    pass_limit(slot, wire::k_timed_out);
+  }
+  if (slot.silent_at <= now) check_progress(slot, now);
+}
+
 void settle(Init& init, Slot& slot) {
   if (!slot.busy || slot.pid != 0) return;
   uint32_t number = static_cast<uint32_t>(&slot - init.slots);
@@ -74,7 +108,8 @@ void settle(Init& init, Slot& slot) {
   slot.looks = 0;
   slot.settle_at = k_never;
   // Back-pressure holds for the last bytes too, except for who was killed.
-  if (!drain_output(init, number) && !slot.stopped && !slot.timed_out) return;
+  const bool was_killed = slot.stopped || slot.limit_passed != wire::k_exited;
+  if (!drain_output(init, number) && !was_killed) return;
 
   wire::ExitRecord record{};
   record.attempt = slot.attempt;
@@ -97,7 +132,7 @@ void settle(Init& init, Slot& slot) {
   if (slot.worker != nullptr) slot.worker->ended = true;
   slot.worker = nullptr;
   slot.busy = slot.announce = false;
-  slot.deadline = slot.kill_at = k_never;
+  slot.deadline = slot.silent_at = slot.kill_at = k_never;
   record_exit(init, record);
 }
 

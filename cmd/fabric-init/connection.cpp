@@ -144,7 +144,11 @@ Slot* slot_of(Init& init, uint64_t attempt) {
 }
 
 bool handle_start(Init& init, const wire::Header& header, char* body, size_t size) {
-  StartMessage message{header.attempt, {}, body + sizeof(wire::StartHead), {-1, -1, -1}};
+  StartMessage message{header.attempt,
+                       static_cast<int64_t>(header.value),
+                       {},
+                       body + sizeof(wire::StartHead),
+                       {-1, -1, -1}};
   if (size < sizeof message.head) return false;
   memcpy(&message.head, body, sizeof message.head);
   const wire::StartHead& head = message.head;

@@ -48,10 +48,13 @@ struct Slot {
   int stop_signal = 0;
   int64_t grace = 0;
   int64_t deadline = k_never;
+  int64_t no_progress = 0;  // the longest silence allowed; 0: any
+  int64_t last_output = 0;  // or the start; kept only if there is a limit
+  int64_t silent_at = k_never;
   int64_t kill_at = k_never;
   int64_t settle_at = k_never;  // to look once more whether the leaf is empty
   int looks = 0;
-  bool timed_out = false;
+  int32_t limit_passed = wire::k_exited;  // the first one: k_timed_out or k_no_progress
   bool stopped = false;
   int status_code = 0;  // CLD_EXITED, ...
   int status = 0;
@@ -112,6 +115,7 @@ void shut_down(Init& init, int64_t grace);
 // start.cpp: starts an attempt, or records why it could not be.
 struct StartMessage {
   uint64_t attempt;
+  int64_t no_progress;
   wire::StartHead head;
   char* text;
   int fds[3];  // -1 where absent; owned by the callee
@@ -124,10 +128,13 @@ void stop_attempt(Slot& slot, int64_t grace);
 void kill_attempt(Slot& slot);
 void main_ended(Init& init, Slot& slot, const siginfo_t& info, const rusage& usage);
 void settle(Init& init, Slot& slot);  // finishes a slot whose leaf is empty
+void watch_progress(Slot& slot, int64_t limit);
+void check_limits(Slot& slot, int64_t now);  // the deadline, and progress
 
 // streams.cpp
 void pump_output(Init& init, uint32_t slot, int which);
 void pump_input(Init& init, uint32_t slot);
+bool output_waits(const Slot& slot);           // written by the attempt, not read by us yet
 bool drain_output(Init& init, uint32_t slot);  // false: the receiver has to take some first
 void close_streams(Slot& slot);
 

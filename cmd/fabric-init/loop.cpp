@@ -59,11 +59,7 @@ void fire_timers(Init& init) {
   for (uint32_t i = 0; i < init.slot_count(); ++i) {
     Slot& slot = init.slots[i];
     if (!slot.busy) continue;
-    if (slot.deadline <= now) {
-      slot.deadline = k_never;
-      slot.timed_out = slot.pid != 0 && !slot.stopped;
-      stop_attempt(slot, slot.grace);
-    }
+    check_limits(slot, now);
     if (slot.settle_at <= now) settle(init, slot);
     if (slot.kill_at <= now) {
       slot.kill_at = k_never;
@@ -78,6 +74,7 @@ void arm_timer(Init& init) {
     const Slot& slot = init.slots[i];
     if (!slot.busy) continue;
     if (slot.deadline < next) next = slot.deadline;
+    if (slot.silent_at < next) next = slot.silent_at;
     if (slot.kill_at < next) next = slot.kill_at;
     if (slot.settle_at < next) next = slot.settle_at;
   }

@@ -220,7 +220,9 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.grace = head.grace_ns;
   slot.deadline = head.deadline_ns > 0 ? head.deadline_ns : k_never;
   slot.kill_at = k_never;
-  slot.timed_out = slot.stopped = false;
+  slot.limit_passed = wire::k_exited;
+  slot.stopped = false;
+  watch_progress(slot, worker ? 0 : message.no_progress);
   slot.note = "";
   slot.cpu_ns = 0;
   slot.input.file = message.fds[0];

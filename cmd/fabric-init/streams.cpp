@@ -3,6 +3,7 @@
 // regular files may, for as long as a disk takes; any other file is asked first with poll().
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "init.hpp"
@@ -91,6 +92,7 @@ Progress move_some(Init& init, uint32_t number, int which) {
     close_fd(output.pipe);
     return Progress::nothing;
   }
+  if (slot.no_progress != 0) slot.last_output = monotonic_ns();
   if (lines)
     store_output(*slot.worker, buffer, static_cast<size_t>(got));
   else
@@ -109,6 +111,14 @@ void pump_output(Init& init, uint32_t slot, int which) {
     watch(init, output.pipe, pipe_source(which), slot, EPOLLIN);
   }
   move_some(init, slot, which);  // level-triggered: the rest comes with the next round
+}
+
+bool output_waits(const Slot& slot) {
+  for (const Output& output : slot.output) {
+    int bytes = 0;
+    if (output.pipe >= 0 && ioctl(output.pipe, FIONREAD, &bytes) == 0 && bytes > 0) return true;
+  }
+  return false;
 }
 
 bool drain_output(Init& init, uint32_t number) {

@@ -125,22 +125,31 @@ tl::unexpected<Error> parse_error(std::string_view text, const rapidjson::ParseR
                                     std::to_string(column) + ": " + what);
 }
 
-// Finds the span of one member of the top-level object.
-class MemberSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, MemberSpan> {
+// Finds the span of the value at a path of keys, in one pass however deep it is.
+class PathSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, PathSpan> {
  public:
-  MemberSpan(std::string_view key, const MemoryStream& stream) : key_(key), stream_(stream) {}
+  PathSpan(std::span<const std::string_view> path, const MemoryStream& stream)
+      : path_(path), stream_(stream) {}
   bool Default() { return value_done(); }
   bool String(const char*, SizeType, bool) { return value_done(); }
   bool Key(const char* s, SizeType n, bool) {
-    if (depth_ == 1) {
-      wanted_ = std::string_view(s, n) == key_;
-      if (wanted_) begin = stream_.Tell();
-    }
+    if (depth_ != entered_ + 1) return true;
+    named_ = std::string_view(s, n) == path_[entered_];
+    if (!named_) return true;
+    begin = end = 0;  // a member before it of the same name no longer counts
+    wanted_ = depth_ == path_.size();
+    if (wanted_) begin = stream_.Tell();
     return true;
   }
-  bool StartObject() { return open(); }
+  bool StartObject() {
+    if (named_ && !wanted_ && depth_ == entered_ + 1) ++entered_;
+    return open();
+  }
   bool StartArray() { return open(); }
-  bool EndObject(SizeType) { return close(); }
+  bool EndObject(SizeType) {
+    if (entered_ > 0 && depth_ == entered_ + 1) --entered_;
+    return close();
+  }
   bool EndArray(SizeType) { return close(); }
 
   size_t begin = 0;
@@ -148,6 +157,7 @@ class MemberSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Member
 
  private:
   bool open() {
+    named_ = false;
     ++depth_;
     return true;
   }
@@ -156,16 +166,19 @@ class MemberSpan : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Member
     return value_done(1);  // the reader tells us before it takes the bracket
   }
   bool value_done(size_t more = 0) {
-    if (wanted_ && depth_ == 1) {
+    named_ = false;
+    if (wanted_ && depth_ == path_.size()) {
       end = stream_.Tell() + more;
       wanted_ = false;
     }
     return true;
   }
-  std::string_view key_;
+  std::span<const std::string_view> path_;
   const MemoryStream& stream_;
-  int depth_ = 0;
-  bool wanted_ = false;
+  size_t depth_ = 0;
+  size_t entered_ = 0;   // objects on the path that we are in, below the top-level one
+  bool named_ = false;   // the next value is that of the next key of the path ...
+  bool wanted_ = false;  // ... which is the last
 };
 
 // Length of the valid UTF-8 sequence at the front of `s`, or 0.
@@ -208,14 +221,19 @@ Status validate(std::string_view text) {
   return {};
 }
 
-std::string_view raw_member(std::string_view text, std::string_view key) {
+std::string_view raw_at(std::string_view text, std::span<const std::string_view> path) {
   Reader reader;
   MemoryStream stream(text.data(), text.size());
-  MemberSpan span(key, stream);
+  PathSpan span(path, stream);
   reader.Parse<k_flags>(stream, span);
+  if (span.end <= span.begin) return {};
   std::string_view raw = text.substr(span.begin, span.end - span.begin);
   size_t start = raw.find_first_not_of(" \t\r\n:");
   return start == std::string_view::npos ? std::string_view{} : raw.substr(start);
+}
+
+std::string_view raw_member(std::string_view text, std::string_view key) {
+  return raw_at(text, {&key, 1});
 }
 
 const Value* find(const Value& object, std::string_view key) {

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,10 +39,12 @@ Status validate(std::string_view text);
 // The verbatim text of member `key` of the top-level object in `text` (numbers keep every digit,
 // order and spelling survive). Empty when absent. `text` must have passed parse() or validate().
 std::string_view raw_member(std::string_view text, std::string_view key);
+// The same at a path of keys, each one object deeper; one pass over `text`. `path` is not empty.
+std::string_view raw_at(std::string_view text, std::span<const std::string_view> path);
 
 // A member of an object, or nullptr when absent or `object` is no object. Of members with the same
-// name the last counts, here and in raw_member(), as for the readers of most languages: we never
-// judge another value than the agent sees.
+// name the last counts, here and in raw_member() and raw_at(), as for the readers of most
+// languages: we never judge another value than the agent sees.
 const Value* find(const Value& object, std::string_view key);
 // nullopt when absent or of another type.
 std::optional<std::string_view> get_string(const Value& object, std::string_view key);

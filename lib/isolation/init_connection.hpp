@@ -28,6 +28,10 @@ struct StartRequest {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH of env, inside
   std::vector<std::string> env;   // "NAME=value": all of it, nothing is inherited
   MonoTime deadline;              // 0: none. Then stop_signal, and after grace the kill
+  // 0: none. Ended as by a deadline when it wrote nothing to stdout or stderr for so long. Output
+  // that was dropped counts, and so does what waits in a pipe for a slow receiver. Not for workers:
+  // their tasks have limits of their own. An init that is older than this limit does not know it.
+  Duration no_progress;
   Duration grace = Duration::seconds(5);
   int stop_signal = 15;
   uint64_t output_limit = uint64_t{64}
@@ -42,6 +46,7 @@ enum class EndReason : uint8_t {
   stopped,      // stop() or kill() was asked for
   memory,       // killed by the memory limit
   not_started,  // exec failed: exit_code is 127 (not found) or 126; message says why
+  no_progress,  // no output for longer than StartRequest::no_progress
 };
 
 // How an attempt ended. Kept in the exit journal, and sent again after a reconnection until

@@ -50,7 +50,7 @@ std::optional<AttemptExit> decode_exit(std::string_view bytes) {
   if (bytes.size() != sizeof record || !copy_from(bytes, record)) return std::nullopt;
   if (record.magic != wire::k_exit_magic || record.checksum != wire::checksum(record))
     return std::nullopt;
-  if (record.reason < 0 || record.reason > wire::k_not_started) return std::nullopt;
+  if (record.reason < 0 || record.reason > wire::k_no_progress) return std::nullopt;
   return to_attempt_exit(record);
 }
 
@@ -98,7 +98,8 @@ Result<std::vector<std::string>> encode_start(const StartRequest& request, uint3
   append(body, head);
   for (const auto* list : {&request.argv, &request.env})
     for (const std::string& item : *list) body.append(item.c_str(), item.size() + 1);
-  return encode_message(wire::k_start, request.attempt, 0, body);
+  const int64_t no_progress = request.worker ? 0 : std::max<int64_t>(request.no_progress.ns, 0);
+  return encode_message(wire::k_start, request.attempt, static_cast<uint64_t>(no_progress), body);
 }
 
 Result<std::optional<InitEvent>> EventAssembler::take(std::string_view packet) {

@@ -35,9 +35,9 @@ enum MessageType : uint16_t {
   k_failed,
   k_go,
   // supervisor to init
-  k_start = 16,
-  k_signal,  // value: signal number
-  k_stop,    // value: grace in ns
+  k_start = 16,  // value: the no-progress limit in ns, 0: none (an init older than it overlooks it)
+  k_signal,      // value: signal number
+  k_stop,        // value: grace in ns
   k_kill,
   k_line,  // bytes for the worker's stdin; value: key (init_connection.hpp)
   k_ack_exit,
@@ -115,6 +115,7 @@ enum Reason : int32_t {
   k_stopped,
   k_memory,
   k_not_started,
+  k_no_progress,
 };
 
 // FNV-1a: finds torn and stray bytes; nobody who could forge a record lacks the file itself.

@@ -43,6 +43,11 @@ Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinit
       o.detail = "ran longer than " + to_string(limit);
       break;
     }
+    case EndReason::no_progress:
+      o.state = TaskState::timed_out;
+      o.reason = Reason::timeout;
+      o.detail = "made no output for " + to_string(task.no_progress_timeout);
+      break;
     case EndReason::memory:
       o.reason = Reason::memory;
       o.detail = "killed by the memory limit of " + human_size(definition.limits.memory_bytes) +

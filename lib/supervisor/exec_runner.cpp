@@ -137,6 +137,7 @@ StartRequest ExecRunner::request_for(const Running& run, std::vector<std::string
   request.env.push_back("TRACEPARENT=" + task.traceparent);
   Duration timeout = task.timeout.ns != 0 ? task.timeout : agent_.definition.timeout;
   if (timeout.ns != 0) request.deadline = context_.clock.monotonic() + timeout;
+  request.no_progress = task.no_progress_timeout;
   request.grace = agent_.definition.grace;
   request.output_limit = agent_.definition.max_output_bytes;
   return request;

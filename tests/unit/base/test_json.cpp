@@ -97,6 +97,29 @@ TEST_CASE("raw_member is the verbatim text of a top-level member") {
   CHECK(json::raw_member("7", "a").empty());
 }
 
+TEST_CASE("raw_at goes down a path of keys") {
+  const auto at = [](std::string_view text, std::vector<std::string_view> path) {
+    return std::string(json::raw_at(text, path));
+  };
+  const std::string text =
+      R"({"b":{"a":0},"a":{"x":[{"b":1}],"b":{"a":{"b":[2 ]},"b" : "deep"} , "c":1.50}})";
+  CHECK(at(text, {"a", "b", "b"}) == R"("deep")");
+  CHECK(at(text, {"a", "b", "a"}) == R"({"b":[2 ]})");
+  CHECK(at(text, {"a", "b", "a", "b"}) == "[2 ]");
+  CHECK(at(text, {"a", "c"}) == "1.50");
+  CHECK(at(text, {"b", "a"}) == "0");
+  CHECK(at(text, {"a", "x", "b"}).empty());
+  CHECK(at(text, {"b", "a", "b"}).empty());
+  CHECK(at(text, {"a", "a"}).empty());
+  CHECK(at(R"([{"a":{"b":1}}])", {"a", "b"}).empty());
+  CHECK(at(R"({"a":[{"b":1}]})", {"a", "b"}).empty());
+  // The last of a name counts on every level.
+  CHECK(at(R"({"a":{"b":1},"a":{"b":2,"b":3}})", {"a", "b"}) == "3");
+  CHECK(at(R"({"a":{"b":1},"a":2})", {"a", "b"}).empty());
+  CHECK(at(R"({"a":{"b":{"c":1},"b":{}}})", {"a", "b", "c"}).empty());
+  CHECK(at(R"({"a":2,"a":{"b":1}})", {"a", "b"}) == "1");
+}
+
 TEST_CASE("raw_member with keys of the same name inside values") {
   CHECK(json::raw_member(R"({"a":{"a":1,"b":{"a":2}},"c":3})", "a") == R"({"a":1,"b":{"a":2}})");
   CHECK(json::raw_member(R"({"b":{"a":1},"a":2})", "a") == "2");

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <stdexcept>
@@ -73,6 +74,12 @@ Sandbox Fixture::create(const SandboxSpec& spec) {
   auto sandbox = try_create(spec);
   if (!sandbox) throw std::runtime_error(sandbox.error().message);
   return std::move(*sandbox);
+}
+
+size_t processes(const Sandbox& sandbox) {
+  const std::string pid = std::to_string(sandbox.identity.pid);
+  const std::string text = read_file("/proc/" + pid + "/task/" + pid + "/children").value();
+  return static_cast<size_t>(std::count(text.begin(), text.end(), ' '));
 }
 
 std::optional<InitEvent> next_event(Sandbox& sandbox, int milliseconds) {

@@ -45,6 +45,7 @@ struct Outcome {
 // The next event of one kind; fails the test after `seconds`.
 template <class T>
 T wait_for(Sandbox& sandbox, int seconds = 20);
+size_t processes(const Sandbox& sandbox);  // children of its init, orphans that it got included
 std::optional<InitEvent> next_event(Sandbox& sandbox, int milliseconds);
 
 StartRequest request(std::vector<std::string> argv);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ends that come from outside: signals, stop and kill, deadlines, limits.
-#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
@@ -15,13 +14,6 @@ StartRequest started(Sandbox& sandbox, const std::string& script) {
   REQUIRE(sandbox.connection.start(start, {}, {}, {}));
   wait_for<AttemptStarted>(sandbox);
   return start;
-}
-
-size_t processes(const Sandbox& sandbox) {
-  auto text = read_file("/proc/" + std::to_string(sandbox.identity.pid) + "/task/" +
-                        std::to_string(sandbox.identity.pid) + "/children");
-  REQUIRE(text);
-  return static_cast<size_t>(std::count(text->begin(), text->end(), ' '));
 }
 
 }  // namespace

@@ -65,6 +65,19 @@ TEST_CASE("a deadline that passed is a time out however the process ended") {
         "ran longer than 1s500ms");
 }
 
+TEST_CASE("no output for too long is a time out with its own words") {
+  Task task;
+  task.timeout = Duration::seconds(600);
+  task.no_progress_timeout = Duration::seconds(30);
+  Outcome o = fabric::outcome_of(ended(EndReason::no_progress, 0, 15), task, {});
+  CHECK(o.state == TaskState::timed_out);
+  CHECK(o.reason == Reason::timeout);
+  CHECK(o.signal == 15);
+  CHECK(o.detail == "made no output for 30s");
+  CHECK(fabric::outcome_of(ended(EndReason::timed_out, 0), task, {}).detail ==
+        "ran longer than 10m");
+}
+
 TEST_CASE("over the memory limit") {
   AttemptExit exit = ended(EndReason::memory, 0, 9);
   exit.memory_peak_bytes = uint64_t{512} << 20;
