@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/id.hpp"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -35,6 +38,12 @@ std::string hex(const unsigned char* bytes, size_t size) {
 }
 
 }  // namespace
+
+std::string id_of_key(std::string_view key) {
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, XXH3_128bits(key.data(), key.size()));
+  return "key-" + hex(bytes.digest, sizeof bytes.digest);
+}
 
 bool is_valid_id(std::string_view id) {
   return !id.empty() && id.size() <= k_max_id_length && id[0] != '.' && id[0] != '-' &&

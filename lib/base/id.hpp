@@ -22,6 +22,8 @@ Status check_id(std::string_view id, std::string_view what);
 // RFC 9562 UUIDv7, lower case with dashes: sorts by time of making; monotonic within a process
 // (a counter fills the low bits of one millisecond). Thread-safe.
 std::string make_uuid7(const Clock& clock = system_clock());
+// An id that follows from a text of any form: the same text, the same id.
+std::string id_of_key(std::string_view key);
 // 16 lower-case hex digits of randomness (span ids), 32 (trace ids).
 std::string random_hex(size_t bytes);
 

@@ -2,8 +2,8 @@
 // From a claim to the end of an attempt.
 #include <algorithm>
 
-#include "model/references.hpp"
 #include "scheduler/agent_scheduler.hpp"
+#include "scheduler/payload.hpp"
 
 namespace fabric {
 namespace {

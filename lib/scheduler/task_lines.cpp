@@ -13,8 +13,10 @@ namespace {
 
 using json::Value;
 
-constexpr std::array<std::string_view, 8> k_fields{
-    "agent", "payload", "id", "type", "priority", "depends_on", "timeout_seconds", "metadata"};
+struct Field {
+  std::string_view name;
+  Status (*read)(const Value& value, Task& task);  // nullptr: read by the caller
+};
 
 tl::unexpected<Error> bad(std::string message, std::string hint = {}) {
   return fail(ErrorCode::usage, std::move(message), std::move(hint));
@@ -44,10 +46,26 @@ Status read_metadata(const Value& value, Metadata& out) {
   return {};
 }
 
-Status read_dependencies(const Value& value, std::vector<std::string>& out) {
+Result<std::string> read_text(const Value& value, std::string_view field, size_t longest) {
+  if (!value.IsString()) return wrong_type(field, "a string");
+  std::string text(json::text_of(value));
+  if (text.size() > longest || text.find('\0') != std::string::npos)
+    return bad(std::string(field) + " must have at most " + std::to_string(longest) +
+               " bytes and no NUL");
+  return text;
+}
+
+Result<std::string> read_id(const Value& value, std::string_view field, std::string_view what) {
+  std::string text = TRY(read_text(value, field, 4096));
+  TRY_STATUS(check_id(text, what));
+  return text;
+}
+
+Status read_dependencies(const Value& value, Task& task) {
   if (!value.IsArray()) return wrong_type("depends_on", "an array of task ids");
   if (value.Size() > k_max_dependencies)
     return bad("depends_on has more than " + std::to_string(k_max_dependencies) + " entries");
+  std::vector<std::string>& out = task.depends_on;
   for (const Value& id : value.GetArray()) {
     if (!id.IsString()) return wrong_type("depends_on", "an array of task ids");
     TRY_STATUS(check_id(json::text_of(id), "task id in depends_on"));
@@ -57,41 +75,148 @@ Status read_dependencies(const Value& value, std::vector<std::string>& out) {
   return {};
 }
 
-Status read_timeout(const Value& value, Duration& out) {
-  if (!value.IsNumber()) return wrong_type("timeout_seconds", "a number");
+Status read_seconds(const Value& value, std::string_view field, Duration& out) {
+  if (!value.IsNumber()) return wrong_type(field, "a number");
   double seconds = value.GetDouble();
   if (!(seconds > 0) || seconds > 1e9)
-    return bad("timeout_seconds must be more than 0 and at most 1e9");
+    return bad(std::string(field) + " must be more than 0 and at most 1e9");
   out = Duration{std::max<int64_t>(1, std::llround(seconds * 1e9))};
   return {};
 }
 
-Status read_field(std::string_view name, const Value& value, Task& task) {
-  if (name == "metadata") return read_metadata(value, task.metadata);
-  if (name == "depends_on") return read_dependencies(value, task.depends_on);
-  if (name == "timeout_seconds") return read_timeout(value, task.timeout);
-  if (name == "payload") return {};  // taken verbatim by the caller
-  if (!value.IsString()) return wrong_type(name, "a string");
-  std::string text(json::text_of(value));
-  if (name == "priority") {
-    task.priority = TRY(parse_priority(text));
-  } else if (name == "agent") {
-    TRY_STATUS(check_id(text, "agent id"));
-    task.agent = std::move(text);
-  } else if (name == "id") {
-    TRY_STATUS(check_id(text, "task id"));
-    task.id = std::move(text);
-  } else {
-    if (text.size() > k_max_type || text.find('\0') != std::string::npos)
-      return bad("type must have at most " + std::to_string(k_max_type) + " bytes and no NUL");
-    task.type = std::move(text);
+Status read_time(const Value& value, std::string_view field, WallTime& out) {
+  if (!value.IsString()) return wrong_type(field, "a time as in RFC 3339");
+  Result<WallTime> time = parse_rfc3339(json::text_of(value));
+  if (!time) return bad(std::string(field) + ": " + time.error().message, time.error().hint);
+  out = *time;
+  return {};
+}
+
+Status read_retries(const Value& value, Task& task) {
+  if (!value.IsUint() || value.GetUint() > k_max_retries)
+    return wrong_type("retries", "a number from 0 to " + std::to_string(k_max_retries));
+  task.retry.limit = value.GetUint();
+  return {};
+}
+
+Status read_retry_on(const Value& value, Task& task) {
+  if (!value.IsArray() || value.Size() > k_max_retry_on)
+    return wrong_type("retry_on", "an array of failed, timed_out, lost, exit:N");
+  for (const Value& on : value.GetArray()) {
+    if (!on.IsString()) return wrong_type("retry_on", "an array of strings");
+    TRY_STATUS(check_retry_on(json::text_of(on)));
+    task.retry.on.emplace_back(json::text_of(on));
   }
   return {};
 }
 
+Status read_slots(const Value& value, Task& task) {
+  if (!value.IsObject() || value.MemberCount() > k_max_slot_labels)
+    return wrong_type("slots", "an object of at most " + std::to_string(k_max_slot_labels) +
+                                   " numbers, for example {\"gpu\": 1}");
+  for (const auto& member : value.GetObject()) {
+    if (!member.value.IsUint()) return wrong_type("slots", "an object of numbers");
+    task.slots.emplace_back(json::text_of(member.name), member.value.GetUint());
+  }
+  return normalise(task.slots);
+}
+
+Status read_require(const Value& value, Task& task) {
+  if (!value.IsObject())
+    return wrong_type("require", "an object, for example {\"tool\": \"browser\"}");
+  for (const auto& member : value.GetObject()) {
+    const std::string key(json::text_of(member.name));
+    if (member.value.IsString()) {
+      task.require.emplace_back(key, json::text_of(member.value));
+      continue;
+    }
+    if (!member.value.IsArray()) return wrong_type("require", "an object of strings");
+    for (const Value& one : member.value.GetArray()) {
+      if (!one.IsString()) return wrong_type("require", "an object of strings");
+      task.require.emplace_back(key, json::text_of(one));
+    }
+  }
+  if (task.require.size() > k_max_requirements)
+    return bad("require has more than " + std::to_string(k_max_requirements) + " entries");
+  return normalise(task.require);
+}
+
+// One row a field: what `schedule --batch` documents.
+constexpr std::array<Field, 22> k_fields{{
+    {"agent",
+     [](const Value& v, Task& t) -> Status {
+       t.agent = TRY(read_id(v, "agent", "agent id"));
+       return {};
+     }},
+    {"payload", nullptr},
+    {"id",
+     [](const Value& v, Task& t) -> Status {
+       t.id = TRY(read_id(v, "id", "task id"));
+       return {};
+     }},
+    {"idempotency_key",
+     [](const Value& v, Task& t) -> Status {
+       const std::string key = TRY(read_text(v, "idempotency_key", 4096));
+       if (key.empty()) return bad("idempotency_key is empty");
+       t.id = id_of_key(key);
+       return {};
+     }},
+    {"type",
+     [](const Value& v, Task& t) -> Status {
+       t.type = TRY(read_text(v, "type", k_max_type));
+       return {};
+     }},
+    {"priority",
+     [](const Value& v, Task& t) -> Status {
+       t.priority = TRY(parse_priority(TRY(read_text(v, "priority", 64))));
+       return {};
+     }},
+    {"depends_on", read_dependencies},
+    {"after",
+     [](const Value& v, Task& t) -> Status {
+       t.after = TRY(parse_after_policy(TRY(read_text(v, "after", 64))));
+       return {};
+     }},
+    {"timeout_seconds",
+     [](const Value& v, Task& t) { return read_seconds(v, "timeout_seconds", t.timeout); }},
+    {"no_progress_timeout_seconds",
+     [](const Value& v, Task& t) {
+       return read_seconds(v, "no_progress_timeout_seconds", t.no_progress_timeout);
+     }},
+    {"queue_ttl_seconds",
+     [](const Value& v, Task& t) { return read_seconds(v, "queue_ttl_seconds", t.queue_ttl); }},
+    {"deadline", [](const Value& v, Task& t) { return read_time(v, "deadline", t.deadline); }},
+    {"start_at", [](const Value& v, Task& t) { return read_time(v, "start_at", t.start_at); }},
+    {"retries", read_retries},
+    {"backoff",
+     [](const Value& v, Task& t) -> Status {
+       t.retry.backoff = TRY(parse_backoff(TRY(read_text(v, "backoff", 128))));
+       return {};
+     }},
+    {"retry_on", read_retry_on},
+    {"slots", read_slots},
+    {"share",
+     [](const Value& v, Task& t) -> Status {
+       t.share = TRY(read_text(v, "share", k_max_key));
+       return {};
+     }},
+    {"exclusive",
+     [](const Value& v, Task& t) -> Status {
+       t.exclusive = TRY(read_text(v, "exclusive", k_max_key));
+       return {};
+     }},
+    {"group",
+     [](const Value& v, Task& t) -> Status {
+       t.group = TRY(read_id(v, "group", "group id"));
+       return {};
+     }},
+    {"require", read_require},
+    {"metadata", [](const Value& v, Task& t) { return read_metadata(v, t.metadata); }},
+}};
+
 tl::unexpected<Error> unknown_field(std::string_view name) {
   std::string known;
-  for (std::string_view f : k_fields) known += (known.empty() ? "" : " ") + std::string(f);
+  for (const Field& f : k_fields) known += (known.empty() ? "" : " ") + std::string(f.name);
   return bad("unknown field '" + std::string(name.substr(0, 64)) + "'", "known fields: " + known);
 }
 
@@ -102,14 +227,19 @@ Result<Task> parse_line(std::string_view line) {
   std::array<bool, k_fields.size()> seen{};
   for (const auto& member : document.GetObject()) {
     std::string_view name = json::text_of(member.name);
-    auto known = std::find(k_fields.begin(), k_fields.end(), name);
+    auto known = std::find_if(k_fields.begin(), k_fields.end(),
+                              [&](const Field& field) { return field.name == name; });
     if (known == k_fields.end()) return unknown_field(name);
     bool& before = seen[static_cast<size_t>(known - k_fields.begin())];
     if (before) return bad("field '" + std::string(name) + "' twice");
     before = true;
-    TRY_STATUS(read_field(name, member.value, task));
+    if (known->read != nullptr) TRY_STATUS(known->read(member.value, task));
   }
-  if (task.agent.empty()) return bad("field 'agent' is missing");
+  const bool id = seen[2];
+  const bool key = seen[3];
+  if (id && key) return bad("id and idempotency_key exclude each other");
+  if (task.agent.empty() && task.require.empty()) return bad("field 'agent' is missing");
+  if (!task.agent.empty() && !task.require.empty()) return bad("agent and require exclude each other");
   if (seen[1]) {
     std::string_view raw = json::raw_member(line, "payload");
     if (raw.size() > k_max_payload)
