@@ -83,6 +83,22 @@ std::string to_string(const Requirements& requirements) {
   return out;
 }
 
+Result<Requirements> parse_requirements(std::string_view text) {
+  Requirements requirements;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string_view entry = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const size_t equals = entry.find('=');
+    if (equals == std::string_view::npos)
+      return bad("'" + std::string(entry.substr(0, 80)) + "' is not KEY=VALUE",
+                 "for example tool=browser");
+    requirements.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  TRY_STATUS(normalise(requirements));
+  return requirements;
+}
+
 Status normalise(Requirements& requirements) {
   std::sort(requirements.begin(), requirements.end());
   requirements.erase(std::unique(requirements.begin(), requirements.end()), requirements.end());

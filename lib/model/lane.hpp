@@ -46,6 +46,8 @@ Result<Slots> parse_slots(std::string_view text);
 // a label.
 using Requirements = std::vector<std::pair<std::string, std::string>>;
 std::string to_string(const Requirements& requirements);
+// What to_string gives: "pool=web,tool=browser".
+Result<Requirements> parse_requirements(std::string_view text);
 Status normalise(Requirements& requirements);
 Status normalise(Slots& slots);
 

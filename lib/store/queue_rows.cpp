@@ -193,11 +193,13 @@ Status WriteTxn::set_exclusive_holder(std::string_view key, uint64_t sequence) {
   return state_->put(Table::exclusive, row, Key().u64(sequence));
 }
 
-std::vector<std::pair<Lane, int64_t>> WriteTxn::take_ready_changes() {
-  std::vector<std::pair<Lane, int64_t>> out(state_->ready_changes.begin(),
-                                            state_->ready_changes.end());
+QueueChanges WriteTxn::take_queue_changes() {
+  QueueChanges changes;
+  changes.ready.assign(state_->ready_changes.begin(), state_->ready_changes.end());
+  changes.ended = std::move(state_->ended_attempts);
   state_->ready_changes.clear();
-  return out;
+  state_->ended_attempts.clear();
+  return changes;
 }
 
 }  // namespace fabric::store

@@ -85,6 +85,12 @@ struct CheckReport {
   std::vector<std::string> problems;  // one line each: table, key, what is wrong
 };
 
+// For who mirrors the queues in memory.
+struct QueueChanges {
+  std::vector<std::pair<Lane, int64_t>> ready;  // tasks that came to and left lanes, summed up
+  std::vector<uint64_t> ended;                  // ids of attempts that run no more
+};
+
 class ReadTxn {
  public:
   ReadTxn(ReadTxn&&) noexcept;
@@ -187,9 +193,9 @@ class WriteTxn : public ReadTxn {
   Status save_recurring(const Recurring& recurring);
   Status remove_recurring(std::string_view id);
   Status save_pauses(const std::vector<Pause>& pauses);
-  // What was added to lanes of ready tasks and taken from them in this transaction and those inside
-  // it that were committed, since it was asked last.
-  std::vector<std::pair<Lane, int64_t>> take_ready_changes();
+  // What changed in this transaction, and in those inside it that were committed, since it was asked
+  // last.
+  QueueChanges take_queue_changes();
   // Of a store with an older schema (upgrade.hpp).
   Status upgrade();
 

@@ -83,6 +83,8 @@ Status Txn::commit() {
     for (size_t i = 0; i < changes.size(); ++i) parent->changes_[agent][i] += changes[i];
   if (agents_changed_) parent->agents_changed();
   for (const auto& [lane, change] : ready_changes) parent->ready_changed(lane, change);
+  parent->ended_attempts.insert(parent->ended_attempts.end(), ended_attempts.begin(),
+                                ended_attempts.end());
   return {};
 }
 

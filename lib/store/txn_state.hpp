@@ -57,6 +57,7 @@ class Txn {
   void agents_changed();
   void ready_changed(const Lane& lane, int64_t change);
   std::map<Lane, int64_t> ready_changes;
+  std::vector<uint64_t> ended_attempts;
 
   struct Sequences {  // the next to be given
     uint64_t task = 1, agent = 1, unique = 1, event = 1;

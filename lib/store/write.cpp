@@ -143,6 +143,8 @@ Status WriteTxn::save_task(const Task& task) {
   const Rows before(task.sequence, record);
   const auto old_state = static_cast<TaskState>(record.state());
   const uint32_t old_counted = counted_under(record);
+  if (old_state == TaskState::running && task.state != TaskState::running)
+    txn.ended_attempts.push_back(record.attempt_id());
   // Agents come and go; that of a task stays the one it had, unless it goes to another.
   if (record.agent() != task.agent) {
     const uint32_t agent = task.agent.empty() ? 0 : TRY(txn.agent_number(task.agent));
