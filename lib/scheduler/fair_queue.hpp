@@ -4,12 +4,12 @@
 // rebuilt from it. It holds one entry per lane that has ready tasks, not one per task.
 //
 // Start-time fair queueing (Goyal, Vin, Cheng 1996) with a guess at dispatch that is corrected at
-// the end (Kubernetes KEP-1040): each node (share, level of a share, queue of a level) has a virtual
-// time, the slot-seconds it was charged divided by its weight; the one that is furthest behind goes
-// first. A node that comes back from idling starts where the others are: no credit for sleeping.
-// Among shares still owed time (virtual time at most the mean of those waiting) the one with the
-// most urgent ready task goes first, as EEVDF does. A share that had nothing to do at all begins
-// anew: its levels are even again, so the most urgent of a fresh set goes first.
+// the end (Kubernetes KEP-1040): each node (share, level of a share, queue of a level) has a
+// virtual time, the slot-seconds it was charged divided by its weight; the one that is furthest
+// behind goes first. A node that comes back from idling starts where the others are: no credit for
+// sleeping. Among shares still owed time (virtual time at most the mean of those waiting) the one
+// with the most urgent ready task goes first, as EEVDF does. A share that had nothing to do at all
+// begins anew: its levels are even again, so the most urgent of a fresh set goes first.
 #pragma once
 
 #include <array>
@@ -35,15 +35,15 @@ constexpr LevelWeights k_default_level_weights{64, 16, 4, 1};
 
 // What keeps a lane from starting now.
 enum class Gate : uint8_t {
-  none,       // nothing: it only waits for its turn
-  empty,      // it has no ready task
+  none,   // nothing: it only waits for its turn
+  empty,  // it has no ready task
   workspace_paused,
   level_paused,
   share_paused,
   queue_paused,
-  pressure,         // the machine is short of processor or memory; this level waits
-  no_agent,         // no agent that is there serves its queue
-  agent_slots,      // every agent that serves it is busy
+  pressure,     // the machine is short of processor or memory; this level waits
+  no_agent,     // no agent that is there serves its queue
+  agent_slots,  // every agent that serves it is busy
   pool_slots,
   workspace_slots,
   label_slots,
@@ -82,8 +82,8 @@ class FairQueue {
   void set_pressure(uint32_t degree);
 
   struct Pick {
-    QueueNumber agent = 0;  // of those free that serve the queue, the one with the least part of its slots
-                            // in use, then the lowest number
+    QueueNumber agent = 0;  // of those free that serve the queue, the one with the least part of
+                            // its slots in use, then the lowest number
     QueueNumber queue = 0;
     ShareNumber share = 0;
     Priority level = Priority::normal;
@@ -94,9 +94,9 @@ class FairQueue {
   std::optional<Pick> pick(MonoTime now);
   std::optional<Pick> pick_for(QueueNumber agent, MonoTime now);
 
-  // Charges the estimate: the moving average of how long tasks of this queue ran (of all queues where
-  // it has none; 1 s at the very first). Of what runs longer than that more is charged as it runs.
-  // The caller has said add_ready(lane, -1).
+  // Charges the estimate: the moving average of how long tasks of this queue ran (of all queues
+  // where it has none; 1 s at the very first). Of what runs longer than that more is charged as it
+  // runs. The caller has said add_ready(lane, -1).
   void started(uint64_t attempt_id, QueueNumber agent, const Lane& lane, MonoTime now);
   // After a restart: a task that was started by a predecessor `elapsed` ago.
   void restore_running(uint64_t attempt_id, QueueNumber agent, const Lane& lane, Duration elapsed,
@@ -106,6 +106,10 @@ class FairQueue {
 
   void restore_times(ShareNumber share, const ShareTimes& times);
   [[nodiscard]] ShareTimes times(ShareNumber share) const;
+  // At what time a share starts that comes back now. Kept too, an idle share has no credit after a
+  // restart; restored last, when ready and running tasks are there.
+  [[nodiscard]] double virtual_time() const;
+  void restore_virtual_time(double time);
   // Shares whose times changed since this was called last.
   std::vector<ShareNumber> take_changed_shares();
 
