@@ -45,7 +45,25 @@ Result<Agent> LifecycleManager::spawn(const AgentDefinition& definition) {
   agent.spawned_at = now_;
   TRY_STATUS(txn_.save_agent(agent));  // assigns the number that the cgroup name needs
   TRY_STATUS(new_generation(agent));
+  TRY_STATUS(note(EventKind::agent_spawned, agent, std::string(to_string(definition.kind))));
   return agent;
+}
+
+Result<Agent> LifecycleManager::spawn_external(const AgentDefinition& definition) {
+  Agent agent = TRY(spawn(definition));
+  TRY_STATUS(apply(agent, AgentEvent::sandbox_ready));
+  agent.started_at = now_;
+  TRY_STATUS(txn_.save_agent(agent));
+  return agent;
+}
+
+Status LifecycleManager::note(EventKind kind, const Agent& agent, std::string detail) {
+  Event event;
+  event.kind = kind;
+  event.at = now_;
+  event.agent = agent.definition.id;
+  event.detail = std::move(detail);
+  return txn_.add_event(event);
 }
 
 Result<Agent> LifecycleManager::start_again(std::string_view id, bool after_a_loss) {
@@ -54,6 +72,8 @@ Result<Agent> LifecycleManager::start_again(std::string_view id, bool after_a_lo
   TRY_STATUS(apply(agent, AgentEvent::start));
   agent.detail.clear();
   TRY_STATUS(new_generation(agent));
+  TRY_STATUS(note(EventKind::agent_state, agent,
+                  after_a_loss ? "starting: its sandbox was lost" : "starting"));
   return agent;
 }
 
@@ -68,6 +88,7 @@ Result<Agent> LifecycleManager::sandbox_ready(std::string_view id, pid_t pid,
   agent.health = Health::healthy;
   agent.detail.clear();
   TRY_STATUS(txn_.save_agent(agent));
+  TRY_STATUS(note(EventKind::agent_state, agent, "ready"));
   return agent;
 }
 
@@ -83,11 +104,15 @@ Result<Agent> LifecycleManager::change(std::string_view id, AgentEvent event, st
     agent.pid_start_time = 0;
   }
   TRY_STATUS(txn_.save_agent(agent));
+  TRY_STATUS(note(EventKind::agent_state, agent,
+                  std::string(to_string(agent.state)) +
+                      (agent.detail.empty() ? "" : ": " + agent.detail)));
   return agent;
 }
 
 Status LifecycleManager::remove(std::string_view id) {
-  TRY(find(id));
+  const Agent agent = TRY(find(id));
+  TRY_STATUS(note(EventKind::agent_removed, agent, ""));
   return txn_.remove_agent(id);
 }
 

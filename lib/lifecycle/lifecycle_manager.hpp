@@ -30,6 +30,8 @@ class LifecycleManager {
   // Registers a new agent as `starting`, with the generation and cgroup name of its first sandbox:
   // both are committed before anything of it is made. failed when the id is taken.
   Result<Agent> spawn(const AgentDefinition& definition);
+  // An agent that fabric does not start: it is ready at once.
+  Result<Agent> spawn_external(const AgentDefinition& definition);
   // A new sandbox for an existing agent (after a crash, or a new supervisor): the same promise.
   Result<Agent> start_again(std::string_view id, bool after_a_loss);
   // Process and start time of its init are known now.
@@ -46,6 +48,7 @@ class LifecycleManager {
   Result<Agent> find(std::string_view id) const;
   Status new_generation(Agent& agent);
   Status apply(Agent& agent, AgentEvent event);
+  Status note(EventKind kind, const Agent& agent, std::string detail);
 
   store::WriteTxn& txn_;
   WallTime now_;

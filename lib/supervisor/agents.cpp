@@ -351,7 +351,6 @@ void SupervisorCore::terminate(const std::string& id, Responder responder) {
         AgentScheduler scheduler(txn, clock_.now());
         *gone = TRY(scheduler.cancel_all(agent));
         dispatcher.unavailable(id);
-        for (const std::string& other : scheduler.touched_agents()) dispatcher.mark(other);
         return {};
       },
       [this, id, gone, responder](Status status) {

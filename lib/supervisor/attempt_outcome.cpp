@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/attempt_outcome.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/size.hpp"
@@ -23,6 +24,27 @@ Outcome not_started(std::string detail) {
   return outcome;
 }
 
+RunLimit run_limit(const Task& task, const AgentDefinition& definition, WallTime started_at) {
+  RunLimit limit{task.timeout.ns != 0 ? task.timeout : definition.timeout, Reason::timeout};
+  if (task.deadline.set()) {
+    const Duration left{std::max<int64_t>(1, (task.deadline - started_at).ns)};
+    if (limit.duration.ns == 0 || left < limit.duration) limit = {left, Reason::deadline};
+  }
+  if (limit.duration.ns == 0) limit.which = Reason::none;
+  return limit;
+}
+
+Outcome over_limit(const Task& task, const AgentDefinition& definition) {
+  const RunLimit limit = run_limit(task, definition, task.started_at);
+  Outcome outcome;
+  outcome.state = TaskState::timed_out;
+  outcome.reason = limit.which == Reason::none ? Reason::timeout : limit.which;
+  outcome.detail = limit.which == Reason::deadline
+                       ? "did not end before its deadline, " + to_rfc3339(task.deadline)
+                       : "ran longer than " + to_string(limit.duration);
+  return outcome;
+}
+
 Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinition& definition) {
   Outcome o;
   if (exit.signal != 0)
@@ -37,15 +59,15 @@ Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinit
   o.state = TaskState::failed;
   switch (exit.reason) {
     case EndReason::timed_out: {
-      Duration limit = task.timeout.ns != 0 ? task.timeout : definition.timeout;
-      o.state = TaskState::timed_out;
-      o.reason = Reason::timeout;
-      o.detail = "ran longer than " + to_string(limit);
+      const Outcome over = over_limit(task, definition);
+      o.state = over.state;
+      o.reason = over.reason;
+      o.detail = over.detail;
       break;
     }
     case EndReason::no_progress:
       o.state = TaskState::timed_out;
-      o.reason = Reason::timeout;
+      o.reason = Reason::no_progress;
       o.detail = "made no output for " + to_string(task.no_progress_timeout);
       break;
     case EndReason::memory:

@@ -9,6 +9,7 @@ void SupervisorCore::call(const control::Call& c, Responder responder) {
   if (c.method == "ping") return responder.result("{}");
   if (c.method == "usage") return usage(responder);
   if (c.method == "down") return go_down(responder);
+  if (operations::is_known(c.method)) return perform(c, responder);
   if (going_down_)
     return responder.error({ErrorCode::failed, "the supervisor is going down", "try again"});
   if (c.method == "spawn") {
@@ -16,10 +17,10 @@ void SupervisorCore::call(const control::Call& c, Responder responder) {
     if (!definition) return responder.error(definition.error());
     return spawn(*definition, responder);
   }
-  if (c.method == "cancel" || c.method == "terminate") {
+  if (c.method == "terminate") {
     Result<std::string> id = control::decode_id(c.params());
     if (!id) return responder.error(id.error());
-    return c.method == "cancel" ? cancel(*id, responder) : terminate(*id, responder);
+    return terminate(*id, responder);
   }
   responder.error({ErrorCode::usage, "unknown method '" + c.method.substr(0, 64) + "'",
                    "is this fabric older or newer than its supervisor? see: fabric status"});
@@ -35,9 +36,7 @@ void SupervisorCore::schedule(const control::Call& c, Responder responder) {
   auto reply = std::make_shared<SubmitReply>();
   writer_->post(
       [this, moved, reply](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
-        std::vector<std::string> touched;
-        *reply = TRY(operations::submit(txn, std::move(*moved), clock_.now(), &touched));
-        for (const std::string& agent : touched) dispatcher.mark(agent);
+        *reply = TRY(operations::submit(txn, std::move(*moved), clock_.now(), dispatcher.rules()));
         return {};
       },
       [reply, responder](Status status) {
@@ -46,19 +45,31 @@ void SupervisorCore::schedule(const control::Call& c, Responder responder) {
       });
 }
 
-void SupervisorCore::cancel(const std::string& id, Responder responder) {
-  auto done = std::make_shared<operations::CancelDone>();
+// A call that is one transaction.
+void SupervisorCore::perform(const control::Call& c, Responder responder) {
+  struct Performed {
+    std::string method, answer;
+    json::Document params;
+    std::vector<Task> to_stop;
+  };
+  auto call = std::make_shared<Performed>();
+  call->method = c.method;
+  if (const json::Value* params = c.params())
+    call->params.CopyFrom(*params, call->params.GetAllocator());
   writer_->post(
-      [this, id, done](store::WriteTxn& txn, Dispatcher&) -> Status {
-        *done = TRY(operations::cancel(txn, id, clock_.now()));
+      [this, call](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+        operations::Context context{clock_.now(), dispatcher, {}};
+        call->answer = TRY(operations::perform(call->method, &call->params, txn, context));
+        call->to_stop = std::move(context.to_stop);
         return {};
       },
-      [this, done, responder](Status status) {
+      [this, call, responder](Status status) {
         if (!status) return responder.error(status.error());
-        Entry* entry = find(done->task.agent);
-        if (done->reply.was == TaskState::running && entry && entry->host)
-          entry->host->stop(done->task.attempt_id);
-        responder.result(control::encode(done->reply));
+        for (const Task& task : call->to_stop) {
+          Entry* entry = find(task.agent);
+          if (entry && entry->host) entry->host->stop(task.attempt_id);
+        }
+        responder.result(call->answer);
       });
 }
 

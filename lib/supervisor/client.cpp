@@ -49,6 +49,9 @@ struct Client::State {
   Result<std::optional<Ownership>> own() const {
     return Ownership::acquire(workspace.owner_path(), Ownership::Kind::shared, Duration{});
   }
+  Result<DispatchRules> rules() const;
+  Result<std::string> perform_here(const Ownership& proof, std::string_view method,
+                                   const json::Document& params) const;
   // Runs `work` in a transaction of our own, under the ownership lock.
   template <class T, class Work>
   Result<T> directly(const Ownership& proof, Work work) const;
@@ -152,8 +155,9 @@ Result<SubmitReply> Client::schedule(const Submission& submission) {
     std::optional<Ownership> own = TRY(state_->own());
     if (own) {
       std::vector<Task> tasks = TRY(operations::parse(submission));
+      const DispatchRules rules = TRY(state_->rules());
       return state_->directly<SubmitReply>(*own, [&](store::WriteTxn& txn) {
-        return operations::submit(txn, std::move(tasks), system_clock().now(), nullptr);
+        return operations::submit(txn, std::move(tasks), system_clock().now(), rules.scheduler);
       });
     }
     TRY_STATUS(state_->connect());  // a supervisor came up meanwhile
@@ -161,8 +165,12 @@ Result<SubmitReply> Client::schedule(const Submission& submission) {
 }
 
 Result<SpawnReply> Client::spawn(const AgentDefinition& definition) {
-  if (!supervised()) return needs_supervisor();
-  TRY(state_->call("spawn", control::encode(definition), Duration{}));
+  if (definition.kind == AgentKind::external) {
+    TRY(perform("spawn_external", control::encode(definition)));
+  } else {
+    if (!supervised()) return needs_supervisor();
+    TRY(state_->call("spawn", control::encode(definition), Duration{}));
+  }
   store::Store store =
       TRY(store::Store::open(state_->workspace.store_dir(), store::Store::Mode::read));
   store::ReadTxn txn = TRY(store.read());
@@ -171,19 +179,37 @@ Result<SpawnReply> Client::spawn(const AgentDefinition& definition) {
   return SpawnReply{std::move(*agent)};
 }
 
-Result<CancelReply> Client::cancel(const std::string& task_id) {
+Result<DispatchRules> Client::State::rules() const {
+  return operations::rules_of(TRY(config::load_settings(workspace)));
+}
+
+Result<std::string> Client::State::perform_here(const Ownership& proof, std::string_view method,
+                                                const json::Document& params) const {
+  Dispatcher dispatcher(TRY(rules()), system_clock());
+  return directly<std::string>(proof, [&](store::WriteTxn& txn) -> Result<std::string> {
+    while (TRY(dispatcher.tick(txn))) {
+    }
+    operations::Context context{system_clock().now(), dispatcher, {}};
+    return operations::perform(method, &params, txn, context);
+  });
+}
+
+Result<json::Document> Client::perform(std::string_view method, const std::string& params_json) {
+  const json::Document params = TRY(json::parse(params_json));
   for (;;) {
     if (supervised()) {
-      control::Answer answer =
-          TRY(state_->call("cancel", control::encode_id(task_id), k_answer_patience));
-      return control::decode_cancel_reply(answer.result());
+      control::Answer answer = TRY(state_->call(method, params_json, k_answer_patience));
+      return json::parse(json::to_text(answer.result()));
     }
     if (std::optional<Ownership> own = TRY(state_->own()))
-      return state_->directly<CancelReply>(*own, [&](store::WriteTxn& txn) -> Result<CancelReply> {
-        return TRY(operations::cancel(txn, task_id, system_clock().now())).reply;
-      });
+      return json::parse(TRY(state_->perform_here(*own, method, params)));
     TRY_STATUS(state_->connect());
   }
+}
+
+Result<CancelReply> Client::cancel(const std::string& task_id) {
+  const json::Document answer = TRY(perform("cancel", control::encode_id(task_id)));
+  return control::decode_cancel_reply(answer);
 }
 
 Result<TerminateReply> Client::terminate(const std::string& agent_id) {
@@ -200,14 +226,15 @@ Result<TerminateReply> Client::terminate(const std::string& agent_id) {
             LifecycleManager lifecycle(txn, system_clock().now());
             std::optional<Agent> agent = TRY(txn.find_agent(agent_id));
             // Only a supervisor may end a sandbox that perhaps still lives.
-            if (agent && agent->state != AgentState::stopped && agent->state != AgentState::failed)
+            if (agent && agent->definition.kind != AgentKind::external &&
+                agent->state != AgentState::stopped && agent->state != AgentState::failed)
               return needs_supervisor();
             Agent stopping = TRY(lifecycle.change(agent_id, AgentEvent::terminate, ""));
             AgentScheduler scheduler(txn, system_clock().now());
             AgentScheduler::AgentGone gone = TRY(scheduler.cancel_all(stopping));
             for (const Task& task : gone.running)  // of a sandbox that is gone
               TRY(scheduler.requeue(task.sequence, task.attempt_id,
-                                    AgentScheduler::Requeue::interrupted, task.detail, 1));
+                                    AgentScheduler::Requeue::interrupted, task.detail));
             TRY_STATUS(lifecycle.remove(agent_id));
             return TerminateReply{gone.cancelled, gone.running.size()};
           });

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/result.hpp"
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
@@ -66,8 +67,12 @@ class Client {
   // Whether the supervisor still answers: one that was just killed may accept its last connections.
   Status ping();
   Result<SubmitReply> schedule(const Submission& submission);
-  // Needs a supervisor (ErrorCode::not_found without one: see start_supervisor).
+  // Needs a supervisor (ErrorCode::not_found without one: see start_supervisor), except for kind
+  // `external`.
   Result<SpawnReply> spawn(const AgentDefinition& definition);
+  // A call that is one transaction (operations.hpp): parameters and result are JSON. Direct when no
+  // supervisor runs; then what time has brought is decided first.
+  Result<json::Document> perform(std::string_view method, const std::string& params_json);
   // Running tasks: returns once the stop has begun; the task ends as cancelled.
   Result<CancelReply> cancel(const std::string& task_id);
   // Ends the agent, its running tasks and its pending ones; returns when nothing of it is left.

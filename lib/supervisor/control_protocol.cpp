@@ -193,7 +193,8 @@ std::string encode(const AgentDefinition& d) {
   write_pairs(w, "labels", d.labels);
   write_pairs(w, "env", d.env);
   w.field("max_concurrent_tasks", d.max_concurrent_tasks).field("timeout_ns", d.timeout.ns);
-  w.field("grace_ns", d.grace.ns).field("max_output_bytes", d.max_output_bytes).end_object();
+  w.field("grace_ns", d.grace.ns).field("max_output_bytes", d.max_output_bytes);
+  w.field("max_queue_depth", d.max_queue_depth).field("pool", d.pool).end_object();
   return w.take();
 }
 
@@ -205,7 +206,7 @@ Result<AgentDefinition> decode_definition(const Value* params) {
   TRY_STATUS(check_id(d.id, "agent id"));
   d.kind = TRY(parse_agent_kind(TRY(need_string(p, "kind"))));
   d.command = TRY(need_strings(p, "command"));
-  TRY_STATUS(check_command(d.command));
+  if (d.kind != AgentKind::external) TRY_STATUS(check_command(d.command));
   d.model = TRY(need_string(p, "model"));
   d.tools = TRY(need_strings(p, "tools"));
   d.isolation = TRY(parse_isolation_level(TRY(need_string(p, "isolation"))));
@@ -222,6 +223,8 @@ Result<AgentDefinition> decode_definition(const Value* params) {
   d.timeout.ns = TRY(need_int(p, "timeout_ns", 0, k_longest_ns));
   d.grace.ns = TRY(need_int(p, "grace_ns", 0, k_longest_ns));
   d.max_output_bytes = static_cast<uint64_t>(TRY(need_int(p, "max_output_bytes", 0, INT64_MAX)));
+  d.max_queue_depth = static_cast<uint32_t>(TRY(need_int(p, "max_queue_depth", 0, UINT32_MAX)));
+  d.pool = TRY(need_string(p, "pool"));
   return d;
 }
 

@@ -27,7 +27,10 @@ tl::unexpected<Error> another_supervisor() {
 
 SupervisorCore::SupervisorCore(const config::Workspace& workspace, const SupervisorOptions& options,
                                config::Settings settings)
-    : workspace_(workspace), options_(options), settings_(std::move(settings)) {}
+    : workspace_(workspace),
+      options_(options),
+      settings_(std::move(settings)),
+      pressure_({settings_.scheduler.pressure_cpu, settings_.scheduler.pressure_memory}) {}
 
 std::string SupervisorCore::cgroup_root() const {
   // FNV-1a: short, stable, and different for every workspace of the machine.
@@ -69,9 +72,11 @@ Status SupervisorCore::open() {
   isolation_ = TRY(IsolationManager::open(options_.init_binary, cgroup_root()));
   loop_ = TRY(EventLoop::make(clock_));
   TRY_STATUS(watch_signals());
+  TRY_STATUS(open_wall_timer());
   writer_ = std::make_unique<StoreThread>(
-      *store_, *loop_, clock_,
-      [this](std::vector<Dispatcher::Claim> claims) { start_claims(std::move(claims)); });
+      *store_, *loop_, Dispatcher(operations::rules_of(settings_), clock_),
+      [this](std::vector<Dispatcher::Claim> claims) { start_claims(std::move(claims)); },
+      [this](std::optional<WallTime> when) { wake_at(when); });
   launcher_ = std::make_unique<LauncherThread>(*isolation_, *loop_);
   return {};
 }

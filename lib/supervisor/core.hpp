@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heart of a supervisor: joins store, launcher, sandboxes and the control socket. Everything
 // here is the I/O thread's; the sources are one a subject: core.cpp (life of the process),
-// agents.cpp, tasks.cpp, calls.cpp, recovery.cpp.
+// agents.cpp, tasks.cpp, calls.cpp, time.cpp, recovery.cpp.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,7 @@
 #include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 #include "supervisor/operations.hpp"
+#include "supervisor/pressure.hpp"
 #include "supervisor/store_thread.hpp"
 #include "supervisor/supervisor.hpp"
 
@@ -102,10 +103,17 @@ class SupervisorCore {
   void add_usage(const Task& task, const Usage& usage, std::function<void()> committed);
   void ended_one(const std::string& agent_id, bool finished);
 
+  // time.cpp: when something is due, and how short the machine is
+  Status open_wall_timer();
+  void wake_at(std::optional<WallTime> when);
+  void arm_wall_timer();
+  void watch_pressure();
+  void look_at_pressure();
+
   // calls.cpp
   void call(const control::Call& call, Responder responder);
   void schedule(const control::Call& call, Responder responder);
-  void cancel(const std::string& id, Responder responder);
+  void perform(const control::Call& call, Responder responder);
   void usage(Responder responder);
 
   const config::Workspace workspace_;
@@ -117,6 +125,10 @@ class SupervisorCore {
   std::optional<IsolationManager> isolation_;
   std::unique_ptr<EventLoop> loop_;
   Fd signals_;
+  Fd wall_timer_;
+  std::optional<WallTime> next_tick_;
+  PressureGauge pressure_;
+  bool pressure_watched_ = false;
   std::unordered_map<std::string, Entry> agents_;
   size_t recovering_ = 0;
   bool serving_ = false;

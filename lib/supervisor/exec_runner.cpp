@@ -135,8 +135,8 @@ StartRequest ExecRunner::request_for(const Running& run, std::vector<std::string
   request.env.push_back("FABRIC_TASK_TYPE=" + task.type);
   request.env.push_back("FABRIC_CORRELATION_ID=" + task.correlation_id);
   request.env.push_back("TRACEPARENT=" + task.traceparent);
-  Duration timeout = task.timeout.ns != 0 ? task.timeout : agent_.definition.timeout;
-  if (timeout.ns != 0) request.deadline = context_.clock.monotonic() + timeout;
+  const RunLimit limit = run_limit(task, agent_.definition, context_.clock.now());
+  if (limit.duration.ns != 0) request.deadline = context_.clock.monotonic() + limit.duration;
   request.no_progress = task.no_progress_timeout;
   request.grace = agent_.definition.grace;
   request.output_limit = agent_.definition.max_output_bytes;

@@ -16,25 +16,20 @@ Result<std::vector<Task>> parse(const Submission& s) {
 }
 
 Result<SubmitReply> submit(store::WriteTxn& txn, std::vector<Task> tasks, WallTime now,
-                           std::vector<std::string>* touched) {
-  AgentScheduler scheduler(txn, now);
+                           const SchedulerRules& rules) {
+  AgentScheduler scheduler(txn, now, rules);
   std::vector<Scheduled> scheduled = TRY(scheduler.schedule(std::move(tasks)));
   SubmitReply reply;
   reply.items.reserve(scheduled.size());
   for (Scheduled& s : scheduled)
     reply.items.push_back({std::move(s.task.id), s.existed, s.task.state, std::move(s.task.agent)});
-  if (touched) *touched = scheduler.touched_agents();
   return reply;
 }
 
-Result<CancelDone> cancel(store::WriteTxn& txn, const std::string& id, WallTime now) {
-  AgentScheduler scheduler(txn, now);
-  AgentScheduler::Cancelled cancelled = TRY(scheduler.cancel(id));
-  CancelDone done;
-  done.reply.was = cancelled.was;
-  done.reply.also_cancelled = std::move(cancelled.dependents);
-  done.task = std::move(cancelled.task);
-  return done;
+DispatchRules rules_of(const config::Settings& settings) {
+  DispatchRules rules;
+  rules.scheduler.max_lost_attempts = settings.max_lost_attempts;
+  return rules;
 }
 
 }  // namespace fabric::operations

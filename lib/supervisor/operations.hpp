@@ -7,22 +7,34 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/result.hpp"
+#include "config/settings.hpp"
 #include "store/store.hpp"
 #include "supervisor/client.hpp"
+#include "supervisor/dispatcher.hpp"
 
 namespace fabric::operations {
 
 // Lines into tasks; separate from submit() so that parsing happens before the transaction.
 Result<std::vector<Task>> parse(const Submission& submission);
-// `touched`: agents whose queue has a new head.
 Result<SubmitReply> submit(store::WriteTxn& txn, std::vector<Task> tasks, WallTime now,
-                           std::vector<std::string>* touched);
+                           const SchedulerRules& rules);
 
-struct CancelDone {
-  CancelReply reply;
-  Task task;  // as it is now
+// What a call may need beyond its transaction, and what it leaves to do after the commit.
+struct Context {
+  WallTime now;
+  Dispatcher& dispatcher;
+  std::vector<Task> to_stop;  // running tasks whose stop is due
 };
-Result<CancelDone> cancel(store::WriteTxn& txn, const std::string& id, WallTime now);
+
+// The calls of the control protocol that are one transaction (queue_operations.cpp lists them, with
+// their parameters and results). The result is JSON.
+[[nodiscard]] bool is_known(std::string_view method);
+Result<std::string> perform(std::string_view method, const json::Value* params,
+                            store::WriteTxn& txn, Context& context);
+
+// What the configuration says to the scheduler.
+DispatchRules rules_of(const config::Settings& settings);
 
 }  // namespace fabric::operations

@@ -9,6 +9,7 @@
 #include "base/process.hpp"
 #include "isolation/exit_journal.hpp"
 #include "lifecycle/lifecycle_manager.hpp"
+#include "scheduler/payload.hpp"
 #include "supervisor/attempt_outcome.hpp"
 #include "supervisor/core.hpp"
 #include "supervisor/task_files.hpp"
@@ -26,8 +27,12 @@ Status SupervisorCore::recover() {
     for (const Agent& agent : agents) {
       cgroups.push_back(agent.cgroup);
       for (uint64_t sequence : TRY(txn.running_tasks(agent.number)))
-        if (std::optional<Task> task = TRY(txn.find_task(sequence)))
+        if (std::optional<Task> task = TRY(txn.find_task(sequence))) {
+          // What a worker was perhaps not sent yet is sent as the claim would have.
+          if (Result<std::string> payload = expand_task_references(txn, *task))
+            task->payload = *std::move(payload);
           running[agent.definition.id].push_back(std::move(*task));
+        }
     }
   }
   recovering_ = 1;
@@ -37,6 +42,7 @@ Status SupervisorCore::recover() {
     return std::function<void()>();
   });
   for (const Agent& agent : agents) {
+    if (agent.definition.kind == AgentKind::external) continue;  // nothing of it is ours
     ++recovering_;
     recover_agent(agent, std::move(running[agent.definition.id]));
   }

@@ -4,60 +4,27 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include <algorithm>
-#include <iterator>
 #include <memory>
 
-#include "scheduler/agent_scheduler.hpp"
 #include "telemetry/log.hpp"
 
 namespace fabric {
 
-void Dispatcher::available(const Agent& agent) {
-  agents_.insert_or_assign(agent.definition.id, agent);
-  mark(agent.definition.id);
-}
+struct StoreThread::Batch {
+  std::vector<Job> jobs;
+  std::vector<Status> results;
+  std::vector<Dispatcher::Claim> claims;
+  std::optional<WallTime> next_tick;
+  bool more_is_due = false;
+};
 
-void Dispatcher::unavailable(const std::string& agent_id) { agents_.erase(agent_id); }
-
-Result<std::vector<Dispatcher::Claim>> Dispatcher::fill(store::WriteTxn& txn, WallTime now) {
-  std::vector<Claim> claims;
-  if (paused_) return claims;
-  std::unordered_set<std::string> dirty;
-  dirty.swap(dirty_);
-  for (const std::string& id : dirty) {
-    auto found = agents_.find(id);
-    if (found == agents_.end()) continue;
-    // A queue that is damaged must not starve the others.
-    Result<std::vector<Claim>> taken = fill_one(txn, now, found->second);
-    if (!taken) log::error("queue not served", {{"agent", id}, {"error", taken.error().message}});
-    if (taken) std::move(taken->begin(), taken->end(), std::back_inserter(claims));
-  }
-  return claims;
-}
-
-Result<std::vector<Dispatcher::Claim>> Dispatcher::fill_one(store::WriteTxn& txn, WallTime now,
-                                                            const Agent& agent) {
-  std::vector<Claim> claims;
-  store::WriteTxn nested = TRY(txn.nested());
-  AgentScheduler scheduler(nested, now);
-  size_t running = TRY(nested.running_tasks(agent.number)).size();
-  for (; running < agent.definition.max_concurrent_tasks; ++running) {
-    std::optional<Task> task = TRY(scheduler.claim(agent));
-    if (!task) break;
-    claims.push_back({std::move(*task), agent.number});
-  }
-  TRY_STATUS(nested.commit());
-  return claims;
-}
-
-void Dispatcher::mark_all() {
-  for (const auto& [id, agent] : agents_) dirty_.insert(id);
-}
-
-StoreThread::StoreThread(store::Store& store, EventLoop& loop, const Clock& clock,
-                         OnClaims on_claims)
-    : store_(store), loop_(loop), clock_(clock), on_claims_(std::move(on_claims)) {
+StoreThread::StoreThread(store::Store& store, EventLoop& loop, Dispatcher dispatcher,
+                         OnClaims on_claims, OnNextTick on_next_tick)
+    : store_(store),
+      loop_(loop),
+      on_claims_(std::move(on_claims)),
+      on_next_tick_(std::move(on_next_tick)),
+      dispatcher_(std::move(dispatcher)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -97,39 +64,53 @@ void StoreThread::run() {
 
 // A full disk, most likely: queues are looked at again in a second, or with the next work.
 void StoreThread::retry_later() {
-  dispatcher_.mark_all();
+  dispatcher_.forget();
   loop_.post([this] {
     loop_.after(Duration::seconds(1),
                 [this] { post([](store::WriteTxn&, Dispatcher&) { return Status(); }, {}); });
   });
 }
 
-void StoreThread::run_batch(std::vector<Job> batch) {
-  std::vector<Status> results(batch.size());
-  std::vector<Dispatcher::Claim> claims;
-  auto attempt = [&]() -> Status {
-    store::WriteTxn txn = TRY(store_.write());
-    for (size_t i = 0; i < batch.size(); ++i) {
-      store::WriteTxn nested = TRY(txn.nested());
-      results[i] = batch[i].work(nested, dispatcher_);
-      if (results[i]) results[i] = nested.commit();
-    }
-    if (!dispatcher_.idle()) claims = TRY(dispatcher_.fill(txn, clock_.now()));
-    return txn.commit();
-  };
-  Status committed = attempt();
+Status StoreThread::run_in_transaction(Batch& batch) {
+  store::WriteTxn txn = TRY(store_.write());
+  for (size_t i = 0; i < batch.jobs.size(); ++i) {
+    store::WriteTxn nested = TRY(txn.nested());
+    batch.results[i] = batch.jobs[i].work(nested, dispatcher_);
+    if (batch.results[i]) batch.results[i] = nested.commit();
+  }
+  {
+    store::WriteTxn nested = TRY(txn.nested());
+    Result<bool> more = dispatcher_.tick(nested);
+    if (!more) log::error("nothing decided by time", {{"error", more.error().message}});
+    batch.more_is_due = more.value_or(false);
+    if (more) TRY_STATUS(nested.commit());
+  }
+  batch.claims = TRY(dispatcher_.fill(txn));
+  batch.next_tick = TRY(dispatcher_.next_tick(txn));
+  return txn.commit();
+}
+
+void StoreThread::run_batch(std::vector<Job> jobs) {
+  auto batch = std::make_shared<Batch>();
+  batch->results.resize(jobs.size());
+  batch->jobs = std::move(jobs);
+  Status committed = run_in_transaction(*batch);
   if (!committed) {
     log::error("commit failed", {{"error", committed.error().message}});
-    claims.clear();
+    batch->claims.clear();
+    batch->next_tick = next_tick_;
     retry_later();
-    for (Status& result : results)
+    for (Status& result : batch->results)
       if (result) result = fail(committed.error());
   }
-  loop_.post([this, batch = std::make_shared<std::vector<Job>>(std::move(batch)),
-              results = std::move(results), claims = std::move(claims)]() mutable {
-    for (size_t i = 0; i < batch->size(); ++i)
-      if ((*batch)[i].done) (*batch)[i].done(std::move(results[i]));
-    if (!claims.empty()) on_claims_(std::move(claims));
+  if (batch->more_is_due) post([](store::WriteTxn&, Dispatcher&) { return Status(); }, {});
+  const bool new_tick = batch->next_tick != next_tick_;
+  next_tick_ = batch->next_tick;
+  loop_.post([this, batch, new_tick] {
+    for (size_t i = 0; i < batch->jobs.size(); ++i)
+      if (batch->jobs[i].done) batch->jobs[i].done(std::move(batch->results[i]));
+    if (!batch->claims.empty()) on_claims_(std::move(batch->claims));
+    if (new_tick) on_next_tick_(batch->next_tick);
   });
 }
 

@@ -10,55 +10,31 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <thread>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "store/store.hpp"
+#include "supervisor/dispatcher.hpp"
 #include "supervisor/event_loop.hpp"
 
 namespace fabric {
-
-// Which agents can take tasks, and whose queue must be looked at again. Store thread only.
-class Dispatcher {
- public:
-  struct Claim {
-    Task task;
-    uint32_t agent_number = 0;
-  };
-
-  void available(const Agent& agent);  // its sandbox stands: it takes tasks from now on
-  void unavailable(const std::string& agent_id);
-  void mark(const std::string& agent_id) { dirty_.insert(agent_id); }
-  void pause() { paused_ = true; }  // no new claims (the supervisor goes down)
-
-  // Claims for every marked agent with free slots, into `txn`.
-  Result<std::vector<Claim>> fill(store::WriteTxn& txn, WallTime now);
-  [[nodiscard]] bool idle() const { return paused_ || dirty_.empty(); }
-  // The transaction was lost: every queue must be looked at again.
-  void mark_all();
-
- private:
-  static Result<std::vector<Claim>> fill_one(store::WriteTxn& txn, WallTime now,
-                                             const Agent& agent);
-
-  std::unordered_map<std::string, Agent> agents_;
-  std::unordered_set<std::string> dirty_;
-  bool paused_ = false;
-};
 
 class StoreThread {
  public:
   using Work = std::function<Status(store::WriteTxn&, Dispatcher&)>;
   using Done = std::function<void(Status)>;
   using OnClaims = std::function<void(std::vector<Dispatcher::Claim>)>;
+  // When something must be decided because its time has come; nullopt: not before something changes.
+  // Whoever is told posts any work then.
+  using OnNextTick = std::function<void(std::optional<WallTime>)>;
 
-  // `done` callbacks and `on_claims` run in `loop`, after the commit is on disk, in order.
-  StoreThread(store::Store& store, EventLoop& loop, const Clock& clock, OnClaims on_claims);
+  // `done` callbacks, `on_claims` and `on_next_tick` run in `loop`, after the commit is on disk, in
+  // order.
+  StoreThread(store::Store& store, EventLoop& loop, Dispatcher dispatcher, OnClaims on_claims,
+              OnNextTick on_next_tick);
   ~StoreThread();  // finishes what was posted
   StoreThread(const StoreThread&) = delete;
   StoreThread& operator=(const StoreThread&) = delete;
@@ -73,13 +49,16 @@ class StoreThread {
   };
   void run();
   void run_batch(std::vector<Job> batch);
+  struct Batch;
+  Status run_in_transaction(Batch& batch);
   void retry_later();
 
   store::Store& store_;
   EventLoop& loop_;
-  const Clock& clock_;
   OnClaims on_claims_;
+  OnNextTick on_next_tick_;
   Dispatcher dispatcher_;
+  std::optional<WallTime> next_tick_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Job> queue_;

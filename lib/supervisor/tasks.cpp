@@ -7,6 +7,7 @@ namespace fabric {
 
 // Claims are on disk by now: only from here on may a process exist.
 void SupervisorCore::start_claims(std::vector<Dispatcher::Claim> claims) {
+  watch_pressure();
   for (Dispatcher::Claim& claim : claims) {
     Entry* entry = find(claim.task.agent);
     if (entry && entry->host) {
@@ -21,9 +22,8 @@ void SupervisorCore::finish(const Task& task, std::shared_ptr<const Outcome> out
                             std::function<void()> committed) {
   writer_->post(
       [this, task, outcome](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
-        AgentScheduler scheduler(txn, clock_.now());
+        AgentScheduler scheduler(txn, clock_.now(), dispatcher.rules());
         TRY(scheduler.finish(task.sequence, task.attempt_id, *outcome));
-        for (const std::string& agent : scheduler.touched_agents()) dispatcher.mark(agent);
         return {};
       },
       [this, task, outcome, committed = std::move(committed)](Status status) {
@@ -43,10 +43,8 @@ void SupervisorCore::requeue(const Task& task, AgentScheduler::Requeue why,
                              const std::string& detail, std::function<void()> done) {
   writer_->post(
       [this, task, why, detail](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
-        AgentScheduler scheduler(txn, clock_.now());
-        TRY(scheduler.requeue(task.sequence, task.attempt_id, why, detail,
-                              settings_.max_lost_attempts));
-        for (const std::string& agent : scheduler.touched_agents()) dispatcher.mark(agent);
+        AgentScheduler scheduler(txn, clock_.now(), dispatcher.rules());
+        TRY(scheduler.requeue(task.sequence, task.attempt_id, why, detail));
         return {};
       },
       [this, task, why, detail, done = std::move(done)](Status status) {

@@ -74,17 +74,20 @@ void WorkerRunner::handle(const worker::Failed& message, const WorkerLine& line)
 }
 
 void WorkerRunner::handle(const worker::Heartbeat&, const WorkerLine& line) {
+  sign_of_progress(0);
   acknowledger(line)();
 }
 
 // Stored before it is acknowledged: what was used stays known whatever becomes of the task.
 void WorkerRunner::handle(const worker::UsageReport& message, const WorkerLine& line) {
+  sign_of_progress(message.attempt_id);
   if (Running* run = find(message.attempt_id))
     return hooks_.usage(run->task, message.usage, acknowledger(line));
   acknowledger(line)();
 }
 
 void WorkerRunner::handle(const worker::LogLine& message, const WorkerLine& line) {
+  sign_of_progress(message.attempt_id);
   if (Running* run = find(message.attempt_id))
     append_log(*run, message.text);
   else

@@ -90,19 +90,49 @@ void WorkerRunner::send_waiting() {
   for (auto& [attempt, why] : refused) end(attempt, not_started(why), [] {});
 }
 
+// Wakes at the next limit that the task may run into: of running time, or of silence.
 void WorkerRunner::arm(Running& run) {
-  Duration timeout = run.task.timeout.ns != 0 ? run.task.timeout : agent_.definition.timeout;
-  if (timeout.ns == 0) return;
+  const Duration silence = run.task.no_progress_timeout;
+  const RunLimit limit = run_limit(run.task, agent_.definition, run.task.started_at);
+  if (limit.duration.ns == 0 && silence.ns == 0) return;
   // After an adoption the time that has passed already counts.
-  Duration passed = context_.clock.now() - run.task.started_at;
-  Duration left{std::max<int64_t>(0, timeout.ns - std::max<int64_t>(0, passed.ns))};
-  run.timer = context_.loop.after(left, [this, attempt = run.task.attempt_id] {
-    Running* late = find(attempt);
-    if (!late) return;
-    late->timer = 0;
-    late->timed_out = true;
-    ask_to_stop(*late);
-  });
+  const Duration passed{std::max<int64_t>(0, (context_.clock.now() - run.task.started_at).ns)};
+  if (run.last_sign.ns == 0) run.last_sign = context_.clock.monotonic();
+  std::optional<Duration> wake;
+  if (limit.duration.ns != 0) wake = Duration{limit.duration.ns - passed.ns};
+  if (silence.ns != 0) {
+    const Duration left = run.last_sign + silence - context_.clock.monotonic();
+    if (!wake || left < *wake) wake = left;
+  }
+  run.timer = context_.loop.after(
+      Duration{std::max<int64_t>(0, wake->ns)},
+      [this, attempt = run.task.attempt_id] { look_at_limits(attempt); });
+}
+
+void WorkerRunner::look_at_limits(AttemptId attempt) {
+  Running* run = find(attempt);
+  if (!run) return;
+  run->timer = 0;
+  const RunLimit limit = run_limit(run->task, agent_.definition, run->task.started_at);
+  const Duration silence = run->task.no_progress_timeout;
+  if (limit.duration.ns != 0 && context_.clock.now() - run->task.started_at >= limit.duration) {
+    run->over = over_limit(run->task, agent_.definition);
+  } else if (silence.ns != 0 && context_.clock.monotonic() - run->last_sign >= silence) {
+    run->over.emplace();
+    run->over->state = TaskState::timed_out;
+    run->over->reason = Reason::no_progress;
+    run->over->detail = "gave no sign of progress for " + to_string(silence);
+  } else {
+    return arm(*run);  // there was a sign since
+  }
+  ask_to_stop(*run);
+}
+
+// 0 stands for a sign that names no task: it counts for all.
+void WorkerRunner::sign_of_progress(AttemptId attempt) {
+  const MonoTime now = context_.clock.monotonic();
+  for (auto& [id, run] : running_)
+    if (attempt == 0 || attempt == id) run.last_sign = now;
 }
 
 // May end `run`.
@@ -127,7 +157,7 @@ void WorkerRunner::ask_to_stop(Running& run) {
 // No worker has it: it can end at once.
 void WorkerRunner::end_unsent(AttemptId attempt) {
   Running run = take(attempt);
-  if (run.timed_out) return finish(run, timed_out(run), [] {});
+  if (run.over) return finish(run, *run.over, [] {});
   hooks_.requeue(run.task, AgentScheduler::Requeue::interrupted, "stopped before it began", [] {});
 }
 
@@ -157,22 +187,13 @@ WorkerRunner::Running WorkerRunner::take(AttemptId attempt) {
   return run;
 }
 
-Outcome WorkerRunner::timed_out(const Running& run) const {
-  Duration limit = run.task.timeout.ns != 0 ? run.task.timeout : agent_.definition.timeout;
-  Outcome outcome;
-  outcome.state = TaskState::timed_out;
-  outcome.reason = Reason::timeout;
-  outcome.detail = "ran longer than " + to_string(limit);
-  return outcome;
-}
-
 // An answer to a task that does not run was committed by a predecessor, or is none of ours.
 void WorkerRunner::end(AttemptId attempt, Outcome outcome, Committed committed) {
   if (!running_.contains(attempt)) return committed();
   Running run = take(attempt);
-  if (run.timed_out) {
+  if (run.over) {
     TaskResult late = std::move(outcome.result);
-    outcome = timed_out(run);
+    outcome = *run.over;
     outcome.result_bytes = late.head.size();
     outcome.result = std::move(late);
   }
@@ -217,7 +238,7 @@ void WorkerRunner::on_exit(const AttemptExit& exit) {
 // What the end of the worker means for a task that it had.
 void WorkerRunner::worker_ended(const AttemptExit& exit, bool killed_by_us, Running& run) {
   using Requeue = AgentScheduler::Requeue;
-  if (run.timed_out) return finish(run, timed_out(run), [] {});
+  if (run.over) return finish(run, *run.over, [] {});
   if (going_down_)
     return hooks_.requeue(run.task, Requeue::interrupted, "interrupted when fabric went down",
                           [] {});

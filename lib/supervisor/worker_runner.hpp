@@ -44,7 +44,8 @@ class WorkerRunner final : public TaskRunner {
     Task task;
     size_t request_bytes = 0;  // 0: not sent yet
     bool stopping = false;
-    bool timed_out = false;
+    std::optional<Outcome> over;  // the limit that it ran into
+    MonoTime last_sign;           // of progress
     EventLoop::TimerId timer = 0;
     uint64_t logged_bytes = 0, dropped_bytes = 0;
   };
@@ -68,7 +69,8 @@ class WorkerRunner final : public TaskRunner {
   void handle(const worker::LogLine& message, const WorkerLine& line);
   void end(AttemptId attempt, Outcome outcome, Committed committed);
   void finish(const Running& run, Outcome outcome, Committed committed);
-  [[nodiscard]] Outcome timed_out(const Running& run) const;
+  void look_at_limits(AttemptId attempt);
+  void sign_of_progress(AttemptId attempt);
   Running take(AttemptId attempt);
   Running* find(AttemptId attempt);
   void append_log(Running& run, const std::string& text);

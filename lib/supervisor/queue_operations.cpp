@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// The calls that change the queue in one transaction: decode, decide, encode (docs/control-protocol.md
+// lists parameters and results). Input is hostile.
+#include <array>
+
+#include "base/id.hpp"
+#include "lifecycle/lifecycle_manager.hpp"
+#include "scheduler/agent_scheduler.hpp"
+#include "supervisor/control_protocol.hpp"
+#include "supervisor/operations.hpp"
+
+namespace fabric::operations {
+namespace {
+
+using json::Value;
+using json::Writer;
+
+tl::unexpected<Error> malformed(const std::string& what) {
+  return fail(ErrorCode::usage, "malformed call: " + what,
+              "is this fabric older or newer than its supervisor? see: fabric status");
+}
+
+std::string text_of(const Value& params, std::string_view key) {
+  return std::string(json::get_string(params, key).value_or(""));
+}
+
+Result<std::string> id_of(const Value& params, std::string_view key = "id") {
+  std::string id = text_of(params, key);
+  TRY_STATUS(check_id(id, key));
+  return id;
+}
+
+Result<uint64_t> number_of(const Value& params, std::string_view key) {
+  const int64_t number = json::get_int(params, key).value_or(0);
+  if (number < 0) return malformed("'" + std::string(key) + "' is negative");
+  return static_cast<uint64_t>(number);
+}
+
+Result<Duration> seconds_of(const Value& params, std::string_view key) {
+  const double seconds = json::get_number(params, key).value_or(0);
+  if (!(seconds > 0) || seconds > 1e9) return malformed("'" + std::string(key) + "' out of range");
+  return Duration{static_cast<int64_t>(seconds * 1e9)};
+}
+
+std::string task_reply(const Task& task) {
+  Writer w;
+  w.begin_object().field("id", task.id).field("agent", task.agent);
+  w.field("state", to_string(task.state)).field("reason", to_string(task.reason));
+  w.field("detail", task.detail).field("attempt", task.attempt);
+  w.field("priority", to_string(task.priority)).end_object();
+  return w.take();
+}
+
+struct Call {
+  const Value& params;
+  store::WriteTxn& txn;
+  Context& context;
+  [[nodiscard]] AgentScheduler scheduler() const {
+    return {txn, context.now, context.dispatcher.rules()};
+  }
+};
+
+Result<std::string> cancel(const Call& call) {
+  const std::string id = TRY(id_of(call.params));
+  CancelReply reply;
+  AgentScheduler scheduler = call.scheduler();
+  if (!TRY(call.txn.find_task(id)) && TRY(scheduler.remove_recurring(id))) {
+    call.context.dispatcher.recurring_changed();
+    return control::encode(reply);
+  }
+  AgentScheduler::Cancelled cancelled = TRY(scheduler.cancel(id));
+  reply.was = cancelled.was;
+  reply.also_cancelled = std::move(cancelled.dependents);
+  if (cancelled.task.state == TaskState::running)
+    call.context.to_stop.push_back(std::move(cancelled.task));
+  return control::encode(reply);
+}
+
+Result<store::TaskFilter> filter_of(const Value& params) {
+  store::TaskFilter filter;
+  if (const std::string state = text_of(params, "state"); !state.empty())
+    filter.state = TRY(parse_task_state(state));
+  filter.agent = text_of(params, "agent");
+  filter.type = text_of(params, "type");
+  filter.group = text_of(params, "group");
+  if (const Value* metadata = json::find(params, "metadata"); metadata && metadata->IsObject())
+    for (const auto& member : metadata->GetObject()) {
+      if (!member.value.IsString()) return malformed("'metadata' must hold strings");
+      filter.metadata.emplace_back(json::text_of(member.name), json::text_of(member.value));
+    }
+  filter.limit = 0;
+  return filter;
+}
+
+Result<std::string> cancel_matching(const Call& call) {
+  const store::TaskFilter filter = TRY(filter_of(call.params));
+  const bool dry_run = json::get_bool(call.params, "dry_run").value_or(false);
+  Writer w;
+  w.begin_object().key("tasks").begin_array();
+  for (AgentScheduler::Cancelled& c : TRY(call.scheduler().cancel_matching(filter, dry_run))) {
+    w.begin_object().field("id", c.task.id).field("was", to_string(c.was));
+    w.key("also_cancelled").begin_array();
+    for (const std::string& id : c.dependents) w.string(id);
+    w.end_array().end_object();
+    if (c.task.state == TaskState::running && !dry_run)
+      call.context.to_stop.push_back(std::move(c.task));
+  }
+  w.end_array().end_object();
+  return w.take();
+}
+
+Result<Agent> external_agent(const Call& call, const std::string& id) {
+  const std::optional<Agent> agent = TRY(call.txn.find_agent(id));
+  if (!agent)
+    return fail(ErrorCode::not_found, "agent " + id + " not found",
+                "list agents with: fabric agents");
+  if (agent->definition.kind != AgentKind::external)
+    return fail(ErrorCode::failed,
+                "agent " + id + " takes its tasks from fabric: its kind is " +
+                    std::string(to_string(agent->definition.kind)),
+                "only agents of kind external claim by hand");
+  return *agent;
+}
+
+// {"agent", "lease_seconds"} -> the task with its payload, or {} when none is ready
+Result<std::string> claim(const Call& call) {
+  const Agent agent = TRY(external_agent(call, TRY(id_of(call.params, "agent"))));
+  const Duration lease = TRY(seconds_of(call.params, "lease_seconds"));
+  const std::optional<Task> task =
+      TRY(call.context.dispatcher.claim_for(call.txn, agent, lease));
+  if (!task) return std::string("{}");
+  Writer w;
+  w.begin_object().field("id", task->id).field("agent", task->agent).field("type", task->type);
+  w.field("lease", task->attempt_id).field("attempt", task->attempt);
+  w.field("lease_until", to_rfc3339(task->lease_until)).field("priority", to_string(task->priority));
+  w.field("correlation_id", task->correlation_id).field("traceparent", task->traceparent);
+  w.key("metadata").begin_object();
+  for (const auto& [key, value] : task->metadata) w.field(key, value);
+  // Text: the payload's own spelling of numbers survives the way.
+  w.end_object().field("payload", task->payload).end_object();
+  return w.take();
+}
+
+Result<std::string> extend(const Call& call) {
+  const Task task = TRY(call.scheduler().extend(TRY(id_of(call.params)),
+                                                TRY(number_of(call.params, "lease")),
+                                                TRY(seconds_of(call.params, "seconds"))));
+  Writer w;
+  w.begin_object().field("id", task.id).field("lease_until", to_rfc3339(task.lease_until));
+  w.end_object();
+  return w.take();
+}
+
+// {"id", "lease", "result" | "error"}
+Result<std::string> complete(const Call& call) {
+  Outcome outcome;
+  if (const auto error = json::get_string(call.params, "error")) {
+    outcome.state = TaskState::failed;
+    outcome.reason = Reason::error;
+    outcome.detail = std::string(error->substr(0, 4096));
+    outcome.exit_code = static_cast<int>(json::get_int(call.params, "exit_code").value_or(1));
+  } else {
+    outcome.result.head = text_of(call.params, "result");
+    outcome.result_bytes = outcome.result.head.size();
+    if (outcome.result.head.size() > k_result_head)
+      return fail(ErrorCode::usage, "the result is larger than " +
+                                        std::to_string(k_result_head >> 10) + " KiB",
+                  "put it into a file and give its name as the result");
+  }
+  const AgentScheduler::Completion done = TRY(call.scheduler().complete(
+      TRY(id_of(call.params)), TRY(number_of(call.params, "lease")), outcome));
+  Writer w;
+  w.begin_object().field("id", done.task.id).field("state", to_string(done.task.state));
+  w.field("late", done.late).end_object();
+  return w.take();
+}
+
+Result<std::string> release(const Call& call) {
+  return task_reply(TRY(call.scheduler().release(TRY(id_of(call.params)),
+                                                 TRY(number_of(call.params, "lease")))));
+}
+
+Result<std::string> change(const Call& call) {
+  AgentScheduler::Change change;
+  if (const std::string priority = text_of(call.params, "priority"); !priority.empty())
+    change.priority = TRY(parse_priority(priority));
+  if (!text_of(call.params, "agent").empty()) change.agent = TRY(id_of(call.params, "agent"));
+  if (const auto payload = json::get_string(call.params, "payload")) change.payload = *payload;
+  return task_reply(TRY(call.scheduler().change(TRY(id_of(call.params)), change)));
+}
+
+Result<std::string> retry(const Call& call) {
+  return task_reply(TRY(call.scheduler().retry(TRY(id_of(call.params)))));
+}
+
+Result<Pause> pause_of(const Value& params) {
+  Pause pause;
+  const std::string kind = text_of(params, "kind");
+  bool known = false;
+  for (PauseKind k :
+       {PauseKind::workspace, PauseKind::priority, PauseKind::agent, PauseKind::share})
+    if (to_string(k) == kind) {
+      pause.kind = k;
+      known = true;
+    }
+  if (!known) return malformed("unknown kind of pause");
+  pause.name = text_of(params, "name");
+  pause.user = text_of(params, "user");
+  if (pause.kind == PauseKind::agent) TRY_STATUS(check_id(pause.name, "agent id"));
+  if (pause.name.size() > k_max_key) return malformed("'name' is too long");
+  return pause;
+}
+
+std::string changed(const Call& call, bool changed) {
+  if (changed) call.context.dispatcher.pauses_changed();
+  Writer w;
+  w.begin_object().field("changed", changed).end_object();
+  return w.take();
+}
+
+Result<std::string> pause(const Call& call) {
+  return changed(call, TRY(call.scheduler().pause(TRY(pause_of(call.params)))));
+}
+
+Result<std::string> resume(const Call& call) {
+  return changed(call, TRY(call.scheduler().resume(TRY(pause_of(call.params)))));
+}
+
+Result<std::string> add_recurring(const Call& call) {
+  Recurring recurring;
+  recurring.id = TRY(id_of(call.params));
+  recurring.every = text_of(call.params, "every");
+  recurring.timezone = text_of(call.params, "timezone");
+  recurring.missed = TRY(parse_missed_runs(text_of(call.params, "missed")));
+  recurring.line = text_of(call.params, "line");
+  recurring.user = text_of(call.params, "user");
+  recurring.correlation_id = text_of(call.params, "correlation_id");
+  const std::string id = recurring.id;
+  TRY_STATUS(call.scheduler().add_recurring(std::move(recurring)));
+  call.context.dispatcher.recurring_changed();
+  const std::optional<Recurring> added = TRY(call.txn.find_recurring(id));
+  Writer w;
+  w.begin_object().field("id", id).field("due", to_rfc3339(added ? added->due : WallTime{}));
+  w.end_object();
+  return w.take();
+}
+
+Result<std::string> spawn_external(const Call& call) {
+  AgentDefinition definition = TRY(control::decode_definition(&call.params));
+  if (definition.kind != AgentKind::external) return malformed("not of kind external");
+  LifecycleManager lifecycle(call.txn, call.context.now);
+  const Agent agent = TRY(lifecycle.spawn_external(definition));
+  call.context.dispatcher.available(agent);
+  return control::encode_id(agent.definition.id);
+}
+
+struct Method {
+  std::string_view name;
+  Result<std::string> (*perform)(const Call& call);
+};
+constexpr std::array<Method, 12> k_methods{{{"cancel", cancel},
+                                            {"cancel_matching", cancel_matching},
+                                            {"claim", claim},
+                                            {"extend", extend},
+                                            {"complete", complete},
+                                            {"release", release},
+                                            {"change", change},
+                                            {"retry", retry},
+                                            {"pause", pause},
+                                            {"resume", resume},
+                                            {"add_recurring", add_recurring},
+                                            {"spawn_external", spawn_external}}};
+
+}  // namespace
+
+bool is_known(std::string_view method) {
+  for (const Method& known : k_methods)
+    if (known.name == method) return true;
+  return false;
+}
+
+Result<std::string> perform(std::string_view method, const Value* params, store::WriteTxn& txn,
+                            Context& context) {
+  if (!params || !params->IsObject()) return malformed("no params");
+  for (const Method& known : k_methods)
+    if (known.name == method) return known.perform({*params, txn, context});
+  return malformed("unknown method");
+}
+
+}  // namespace fabric::operations

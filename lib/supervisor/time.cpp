@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the supervisor does because time has passed: it wakes the store thread when something is due
+// by the wall clock, and looks at how short the machine is while anything runs.
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "supervisor/core.hpp"
+#include "telemetry/log.hpp"
+
+namespace fabric {
+namespace {
+
+// A pressure figure is a mean of ten seconds.
+constexpr Duration k_pressure_interval = Duration::seconds(1);
+
+}  // namespace
+
+Status SupervisorCore::open_wall_timer() {
+  wall_timer_ = Fd(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!wall_timer_) return fail_errno(errno, "timerfd");
+  return loop_->watch(wall_timer_.get(), EPOLLIN, [this](uint32_t) {
+    uint64_t expirations = 0;
+    // ECANCELED: somebody set the clock. Either way it is asked anew what is due.
+    [[maybe_unused]] ssize_t n = ::read(wall_timer_.get(), &expirations, sizeof expirations);
+    writer_->post([](store::WriteTxn&, Dispatcher&) { return Status(); },
+                  [this](Status) { arm_wall_timer(); });
+  });
+}
+
+void SupervisorCore::wake_at(std::optional<WallTime> when) {
+  next_tick_ = when;
+  arm_wall_timer();
+}
+
+void SupervisorCore::arm_wall_timer() {
+  itimerspec at{};
+  if (next_tick_) {
+    // What is overdue and could not be decided is tried again in a second.
+    const WallTime soonest = clock_.now() + Duration::seconds(1);
+    const bool overdue = *next_tick_ <= clock_.now();
+    const int64_t us = overdue ? soonest.us : next_tick_->us;
+    at.it_value.tv_sec = us / 1000000;
+    at.it_value.tv_nsec = us % 1000000 * 1000;
+  }
+  if (::timerfd_settime(wall_timer_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at,
+                        nullptr) != 0)
+    log::error("no timer", {{"error", std::to_string(errno)}});
+}
+
+void SupervisorCore::watch_pressure() {
+  if (pressure_watched_ || going_down_ ||
+      (settings_.scheduler.pressure_cpu == 0 && settings_.scheduler.pressure_memory == 0))
+    return;
+  pressure_watched_ = true;
+  look_at_pressure();
+}
+
+void SupervisorCore::look_at_pressure() {
+  const uint32_t before = pressure_.degree();
+  const std::string words_before = pressure_.describe();
+  const uint32_t degree = pressure_.update(read_pressure());
+  if (degree != before) {
+    log::info("pressure", {{"degree", std::to_string(degree)}, {"why", pressure_.describe()}});
+    writer_->post(
+        [degree, words = pressure_.describe()](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+          dispatcher.set_pressure(degree);
+          store::SupervisorRecord record = TRY(txn.supervisor());
+          record.pressure = words;
+          return txn.save_supervisor(record);
+        },
+        {});
+  }
+  size_t running = 0;
+  for (const auto& [id, entry] : agents_)
+    if (entry.host) running += entry.host->runner().running();
+  // Nothing runs and nothing is held up: the next claim begins to watch again.
+  if (running == 0 && degree == 0) {
+    pressure_watched_ = false;
+    return;
+  }
+  loop_->after(k_pressure_interval, [this] { look_at_pressure(); });
+}
+
+}  // namespace fabric
