@@ -43,9 +43,14 @@ Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
   if (flags.cpu_millicores) agent.limits.cpu_millicores = *flags.cpu_millicores;
   if (flags.pids) agent.limits.pids = *flags.pids;
   if (flags.max_concurrent_tasks) agent.max_concurrent_tasks = *flags.max_concurrent_tasks;
+  if (flags.max_queue_depth) agent.max_queue_depth = *flags.max_queue_depth;
+  if (flags.pool) agent.pool = *flags.pool;
   if (agent.max_concurrent_tasks < 1 || agent.max_concurrent_tasks > k_most_concurrent_tasks)
     return fail(ErrorCode::usage,
                 "max_concurrent_tasks is from 1 to " + std::to_string(k_most_concurrent_tasks));
+  if (agent.max_queue_depth < 1 || agent.max_queue_depth > k_most_tasks)
+    return fail(ErrorCode::usage, "max_queue_depth is from 1 to " + std::to_string(k_most_tasks));
+  if (!agent.pool.empty()) TRY_STATUS(check_id(agent.pool, "pool"));
   if (flags.user) TRY_STATUS(check_id(*flags.user, "user"));
   TRY_STATUS(check_plain_text("the model", agent.model));
   for (const std::string& tool : agent.tools) TRY_STATUS(check_plain_text("a tool", tool));

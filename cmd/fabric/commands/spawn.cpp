@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <charconv>
 #include <cstdlib>
 
 #include "base/id.hpp"
@@ -40,6 +41,15 @@ Result<Metadata> read_env(const Arguments& arguments) {
   return env;
 }
 
+Result<uint32_t> parse_queue_depth(std::string_view text) {
+  uint32_t depth = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), depth);
+  if (error != std::errc{} || end != text.data() + text.size() || depth == 0)
+    return fail(ErrorCode::usage, "invalid number of tasks '" + printable(text) + "'",
+                "write a number from 1");
+  return depth;
+}
+
 Result<Options> read_options(const Arguments& arguments) {
   Options options;
   options.id = arguments.positional(0);
@@ -54,6 +64,8 @@ Result<Options> read_options(const Arguments& arguments) {
   flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_memory_limit));
   flags.cpu_millicores = TRY(parsed(arguments, "--cpu", parse_cpu_cores));
   flags.pids = TRY(parsed(arguments, "--pids", parse_pids_limit));
+  flags.pool = arguments.value("--pool");
+  flags.max_queue_depth = TRY(parsed(arguments, "--max-queue-depth", parse_queue_depth));
   flags.labels = TRY(parsed_pairs(arguments, "--label"));
   flags.env = TRY(read_env(arguments));
   if (arguments.has_tail()) {
@@ -114,6 +126,9 @@ constexpr Option k_options[] = {
     {"--kind", "", "KIND",
      "A process per task (exec), or one process that takes task after task (worker).", Takes::value,
      Complete::nothing, "exec|worker"},
+    {"--pool", "", "POOL", "Agents of one pool share a limit, see scheduler.pools in fabric.toml."},
+    {"--max-queue-depth", "", "N",
+     "How many of its tasks may wait; more are refused. Default: 1000."},
     k_dry_run};
 constexpr Example k_examples[] = {
     {"fabric spawn coder --memory 1G --env API_KEY -- python3 agent.py",
