@@ -118,6 +118,9 @@ class FairQueue {
   [[nodiscard]] std::string missing_label(uint32_t slot_class) const;
   [[nodiscard]] uint32_t running() const;
   [[nodiscard]] uint32_t running_of_agent(QueueNumber agent) const;
+  // Queues of levels that are held in memory: those with tasks, and those of a busy level that are
+  // ahead of the others and have an agent.
+  [[nodiscard]] size_t held_queues() const;
   [[nodiscard]] uint32_t label_in_use(const std::string& label) const;
 
  private:

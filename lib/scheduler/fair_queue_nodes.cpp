@@ -223,9 +223,8 @@ void FairQueue::State::settle_idle() {
       level.blocked_at = k_never;
     }
     if (!share.idle()) continue;
-    // Even, so the most urgent of what comes next goes first.
+    // All its levels come back at the same time, so the most urgent of what comes next goes first.
     for (const Level& l : share.levels) share.now = std::max(share.now, l.time());
-    for (Level& l : share.levels) l.settled = share.now;
     share.blocked_at = k_never;
   }
   if (ready_lanes == 0 && running == 0) now = std::max(now, high);
