@@ -31,7 +31,7 @@ struct SchedulerSettings {
   NumberMap slots;                                                // label -> how many there are
   NumberMap pools;   // pool -> tasks at a time; 0: no limit
   NumberMap shares;  // share group -> weight; 1 where it is not named
-  uint32_t pressure_cpu = 80, pressure_memory = 20;  // per cent of PSI `some avg10`; 0: off
+  uint32_t pressure_cpu = 95, pressure_memory = 20;  // per cent of PSI `some avg10`; 0: off
   uint64_t keep_events = 1000000;
 };
 
@@ -47,12 +47,6 @@ struct Settings {
   // [supervisor]
   Duration orphan_grace = Duration::seconds(600);  // agents live this long without a supervisor
   Duration stop_timeout = Duration::seconds(30);   // `down` waits this long for running tasks
-  struct {
-    uint64_t log_bytes = 0;
-  } retention;
-  struct Scheduler {
-    uint32_t pressure_cpu = 0, pressure_memory = 0;
-  } scheduler;
   uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
   SchedulerSettings scheduler;
   RetentionSettings retention;
