@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions that a command and the supervisor share.
+#include "supervisor/control_protocol.hpp"
 #include "supervisor/operations.hpp"
 #include "tests/unit/scheduler/helpers.hpp"
 
