@@ -14,8 +14,8 @@ const Command* const k_commands[] = {
     &k_logs_command, &k_cancel_command,
     // maintenance
     &k_config_show_command, &k_config_check_command, &k_store_stat_command, &k_store_check_command,
-    &k_store_backup_command, &k_store_compact_command, &k_doctor_command, &k_completion_command,
-    &k_version_command, &k_help_command};
+    &k_store_backup_command, &k_store_compact_command, &k_gc_command, &k_doctor_command,
+    &k_completion_command, &k_version_command, &k_help_command};
 
 }  // namespace
 

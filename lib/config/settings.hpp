@@ -24,7 +24,12 @@ struct Settings {
   // [supervisor]
   Duration orphan_grace = Duration::seconds(600);  // agents live this long without a supervisor
   Duration stop_timeout = Duration::seconds(30);   // `down` waits this long for running tasks
-  struct Scheduler { uint32_t pressure_cpu = 0, pressure_memory = 0; } scheduler;
+  struct {
+    uint64_t log_bytes = 0;
+  } retention;
+  struct Scheduler {
+    uint32_t pressure_cpu = 0, pressure_memory = 0;
+  } scheduler;
   uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
   // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but
   // command)

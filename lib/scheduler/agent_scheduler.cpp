@@ -94,9 +94,8 @@ Status AgentScheduler::find_queue(Task& task) {
   task.lane.share = TRY(txn_.number_of(store::NameKind::share, task.share));
   task.lane.level = task.priority;
   task.lane.slot_class =
-      task.slots.empty()
-          ? 0
-          : TRY(txn_.number_of(store::NameKind::slot_class, to_string(task.slots)));
+      task.slots.empty() ? 0
+                         : TRY(txn_.number_of(store::NameKind::slot_class, to_string(task.slots)));
   return {};
 }
 
@@ -135,7 +134,8 @@ Result<std::vector<AgentScheduler::Dependency*>> AgentScheduler::dependencies_of
     if (first_time) {
       std::optional<Task> found = TRY(txn_.find_task(id));
       if (!found)
-        return fail(ErrorCode::not_found, "dependency " + id + " of task " + task.id + " not found");
+        return fail(ErrorCode::not_found,
+                    "dependency " + id + " of task " + task.id + " not found");
       at->second = dependency_of(*found);
     }
     dependencies.push_back(&at->second);
@@ -159,13 +159,11 @@ Result<bool> AgentScheduler::settle_at_once(Task& task,
   }
   if (task.after == AfterPolicy::any && one_completed) open.clear();
   const bool hopeless =
-      failed != nullptr &&
-      (task.after == AfterPolicy::success ||
-       (task.after == AfterPolicy::any && open.empty() && !one_completed));
+      failed != nullptr && (task.after == AfterPolicy::success ||
+                            (task.after == AfterPolicy::any && open.empty() && !one_completed));
   if (!hopeless) return false;
   open.clear();
-  task.state =
-      failed->state == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
+  task.state = failed->state == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
   task.reason = Reason::dependency;
   task.detail = failed->why;
   task.finished_at = now_;
@@ -179,15 +177,16 @@ Status AgentScheduler::add(Task& task, const std::vector<Dependency*>& dependenc
   if (TRY(settle_at_once(task, dependencies, open))) {
     TRY_STATUS(txn_.add_task(task, {}));
     TRY_STATUS(note(EventKind::task_scheduled, task));
-    return note(task.state == TaskState::cancelled ? EventKind::task_cancelled
-                                                   : EventKind::task_failed,
-                task, task.detail);
+    return note(
+        task.state == TaskState::cancelled ? EventKind::task_cancelled : EventKind::task_failed,
+        task, task.detail);
   }
   TRY_STATUS(check_depth(task));
   task.waiting_on = static_cast<uint32_t>(open.size());
   TRY_STATUS(decide_place(task));
   TRY_STATUS(txn_.add_task(task, open));
   TRY_STATUS(took_place(task));
+  TRY_STATUS(pin_results(task, true));
   TRY_STATUS(note(EventKind::task_scheduled, task));
   for (Dependency* dependency : dependencies)
     if (!is_terminal(dependency->state) && dependency->level > task.lane.level) {

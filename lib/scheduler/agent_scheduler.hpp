@@ -3,14 +3,15 @@
 // run the same in a command, in the supervisor and in a test. Nothing here runs anything, and
 // nothing here chooses which queue is served next: that is fair_queue.hpp's.
 //
-// The life of a task: schedule() -> [dependencies, start time, exclusive key] -> claim() -> finish()
-// or requeue(). Terminal states never change. A claim gives an attempt id; finish and requeue with
-// any other are refused, so a late answer of an older attempt changes nothing (fencing).
+// The life of a task: schedule() -> [dependencies, start time, exclusive key] -> claim() ->
+// finish() or requeue(). Terminal states never change. A claim gives an attempt id; finish and
+// requeue with any other are refused, so a late answer of an older attempt changes nothing
+// (fencing).
 //
 // A task queues at the level of its priority, or of the most urgent task that waits for it.
-// Sources, one subject each: agent_scheduler.cpp (schedule), placement.cpp (what holds a task back),
-// dependents.cpp, attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what people
-// change), due.cpp (what time brings).
+// Sources, one subject each: agent_scheduler.cpp (schedule), placement.cpp (what holds a task
+// back), dependents.cpp, attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what
+// people change), due.cpp (what time brings).
 #pragma once
 
 #include <optional>
@@ -58,14 +59,14 @@ class AgentScheduler {
   AgentScheduler(store::WriteTxn& txn, WallTime now, SchedulerRules rules = {})
       : txn_(txn), now_(now), rules_(std::move(rules)) {}
 
-  // All or nothing. Checks agents, limits and dependencies (which may be tasks of the same batch, in
-  // any order); refuses a cycle and prints it. A dependency that has ended decides as it would have
-  // live. ErrorCode::queue_full names the depth and the oldest task.
+  // All or nothing. Checks agents, limits and dependencies (which may be tasks of the same batch,
+  // in any order); refuses a cycle and prints it. A dependency that has ended decides as it would
+  // have live. ErrorCode::queue_full names the depth and the oldest task.
   Result<std::vector<Scheduled>> schedule(std::vector<Task> tasks);
 
-  // The oldest ready task of the lanes that were picked becomes running under a new attempt id, with
-  // the references in its payload replaced. nullopt when it could not start after all (a reference
-  // leads nowhere: then it has failed); ask again. `lease`: of an external agent.
+  // The oldest ready task of the lanes that were picked becomes running under a new attempt id,
+  // with the references in its payload replaced. nullopt when it could not start after all (a
+  // reference leads nowhere: then it has failed); ask again. `lease`: of an external agent.
   Result<std::optional<Task>> claim(const Agent& agent, const FairQueue::Pick& pick,
                                     Duration lease = {});
 
@@ -164,6 +165,7 @@ class AgentScheduler {
   Status took_place(const Task& task);
   Status put_in_queue(Task& task);
   Status leave_exclusive(const Task& task);
+  Status pin_results(const Task& task, bool pinned);
   Status note(EventKind kind, const Task& task, std::string detail = {});
 
   // dependents.cpp

@@ -64,8 +64,8 @@ Result<std::optional<Task>> AgentScheduler::claim(const Agent& agent, const Fair
   return std::optional<Task>(std::move(task));
 }
 
-// The payload in the store stays as it was submitted. False: it refers to what is not there, and the
-// task has failed.
+// The payload in the store stays as it was submitted. False: it refers to what is not there, and
+// the task has failed.
 Result<bool> AgentScheduler::expand_payload(Task& task) {
   Result<std::string> expanded = expand_task_references(txn_, task);
   if (expanded) {
@@ -202,6 +202,7 @@ Status AgentScheduler::end(Task& task, TaskState state, Reason reason, std::stri
   task.finished_at = now_;
   task.lease_until = {};
   TRY_STATUS(txn_.save_task(task));
+  TRY_STATUS(pin_results(task, false));
   TRY_STATUS(note(end_event(state), task, task.detail));
   TRY_STATUS(leave_exclusive(task));
   return settle_dependents(task, dependents);

@@ -39,12 +39,16 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
   }
   if (change.payload) {
     TRY_STATUS(json::validate(*change.payload));
+    TRY_STATUS(pin_results(task, false));
     task.payload = *change.payload;
     TRY_STATUS(check_task(task));
     what += (what.empty() ? "" : ", ") + std::string("payload");
   }
   TRY_STATUS(txn_.save_task(task));
-  if (change.payload) TRY_STATUS(txn_.save_payload(task.sequence, task.payload));
+  if (change.payload) {
+    TRY_STATUS(txn_.save_payload(task.sequence, task.payload));
+    TRY_STATUS(pin_results(task, true));
+  }
   TRY_STATUS(note(EventKind::task_changed, task, what));
   return task;
 }
@@ -52,8 +56,8 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
 Result<Task> AgentScheduler::retry(std::string_view id) {
   Task old = TRY(require_task(id));
   if (!is_terminal(old.state))
-    return fail(ErrorCode::failed, "task " + old.id + " has not ended: it is " +
-                                       std::string(to_string(old.state)));
+    return fail(ErrorCode::failed,
+                "task " + old.id + " has not ended: it is " + std::string(to_string(old.state)));
   if (old.state == TaskState::completed)
     return fail(ErrorCode::failed, "task " + old.id + " has completed",
                 "schedule it again under another id");
@@ -91,7 +95,8 @@ Result<Task> AgentScheduler::retry(std::string_view id) {
   }
   std::vector<Scheduled> scheduled = TRY(schedule({std::move(task)}));
   if (is_terminal(scheduled[0].task.state))
-    return fail(ErrorCode::failed, "task " + old.id + " would fail again: " + scheduled[0].task.detail,
+    return fail(ErrorCode::failed,
+                "task " + old.id + " would fail again: " + scheduled[0].task.detail,
                 "retry what it waits for first");
   old.dead = false;
   old.retried_as = scheduled[0].task.id;

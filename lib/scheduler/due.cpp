@@ -25,8 +25,7 @@ Status AgentScheduler::decide_due(uint64_t sequence) {
   if (task->deadline.set() && task->deadline <= now_)
     return end(*task, TaskState::timed_out, Reason::deadline,
                "did not start before its deadline, " + to_rfc3339(task->deadline));
-  if (task->queue_ttl.ns != 0 && task->attempt == 0 &&
-      task->created_at + task->queue_ttl <= now_)
+  if (task->queue_ttl.ns != 0 && task->attempt == 0 && task->created_at + task->queue_ttl <= now_)
     return end(*task, TaskState::timed_out, Reason::queue_ttl,
                "waited longer than " + to_string(task->queue_ttl) + " for its start");
   if (task->reason == Reason::not_before && task->not_before <= now_) return put_in_queue(*task);

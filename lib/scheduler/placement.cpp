@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds a pending task back, and what it leaves to others when it goes.
+#include "model/references.hpp"
 #include "scheduler/agent_scheduler.hpp"
 
 namespace fabric {
@@ -60,6 +61,17 @@ Status AgentScheduler::leave_exclusive(const Task& task) {
   waiter->reason = Reason::queued;
   TRY_STATUS(txn_.save_task(*waiter));
   return note(EventKind::task_ready, *waiter);
+}
+
+// Results that its payload refers to are kept until it has ended.
+Status AgentScheduler::pin_results(const Task& task, bool pinned) {
+  for (const std::string& id : TRY(referenced_tasks(task.payload))) {
+    const std::optional<Task> other = TRY(txn_.find_task(id));
+    if (!other) continue;
+    TRY_STATUS(pinned ? txn_.pin(other->sequence, task.sequence)
+                      : txn_.unpin(other->sequence, task.sequence));
+  }
+  return {};
 }
 
 Status AgentScheduler::note(EventKind kind, const Task& task, std::string detail) {

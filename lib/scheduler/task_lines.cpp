@@ -239,7 +239,8 @@ Result<Task> parse_line(std::string_view line) {
   const bool key = seen[3];
   if (id && key) return bad("id and idempotency_key exclude each other");
   if (task.agent.empty() && task.require.empty()) return bad("field 'agent' is missing");
-  if (!task.agent.empty() && !task.require.empty()) return bad("agent and require exclude each other");
+  if (!task.agent.empty() && !task.require.empty())
+    return bad("agent and require exclude each other");
   if (seen[1]) {
     std::string_view raw = json::raw_member(line, "payload");
     if (raw.size() > k_max_payload)

@@ -33,6 +33,7 @@ class StoreCheck {
     walk(Table::groups, &StoreCheck::group);
     walk(Table::exclusive, &StoreCheck::exclusive);
     walk(Table::attempts, &StoreCheck::attempt);
+    walk(Table::pins, &StoreCheck::pin);
     walk(Table::events, &StoreCheck::event);
     walk(Table::shares, &StoreCheck::share);
     walk(Table::recurring, &StoreCheck::recurring);
@@ -138,7 +139,8 @@ class StoreCheck {
     if (const int64_t at = timer_of(record); at != 0)
       expect_row(Table::timers, timer_key(at, sequence), {}, whose);
     if (record.dead()) expect_row(Table::dead, key, {}, whose);
-    if (!record.group().empty()) expect_row(Table::groups, text_key(record.group(), key), {}, whose);
+    if (!record.group().empty())
+      expect_row(Table::groups, text_key(record.group(), key), {}, whose);
     if (waits_for_exclusive(record))
       expect_row(Table::exclusive, exclusive_waiter_key(sequence, record), {}, whose);
     if (holds_exclusive(record))
@@ -215,6 +217,14 @@ class StoreCheck {
       problem(table, key, "its task does not wait for it");
   }
 
+  void pin(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!sized(table, key, 16) || !empty(table, key, value)) return;
+    if (!load(number_at(key, 0, 8), record)) problem(table, key, "no such dependency");
+    if (!load(number_at(key, 8, 8), record) || is_terminal(static_cast<TaskState>(record.state())))
+      problem(table, key, "nobody will read it");
+  }
+
   void attempt(Table table, std::string_view key, std::string_view value) {
     record::Attempt record;
     record::Task task;
@@ -246,7 +256,8 @@ class StoreCheck {
     const std::optional<std::string_view> value = TRY(txn_.get(Table::names, key));
     if (!value) return std::optional<uint32_t>{};
     const std::string_view body = TRY(open_value(Table::names, key, *value));
-    return std::optional(static_cast<uint32_t>(number_at(body, 0, std::min<size_t>(4, body.size()))));
+    return std::optional(
+        static_cast<uint32_t>(number_at(body, 0, std::min<size_t>(4, body.size()))));
   }
 
   void recurring(Table table, std::string_view key, std::string_view value) {

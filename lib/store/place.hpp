@@ -70,8 +70,8 @@ inline bool waits_for_exclusive(const record::Task& task) {
 inline bool holds_exclusive(const record::Task& task) {
   const auto state = static_cast<TaskState>(task.state());
   return !task.exclusive().empty() &&
-         (state == TaskState::running || (state == TaskState::pending &&
-                                          static_cast<Reason>(task.reason()) == Reason::queued));
+         (state == TaskState::running ||
+          (state == TaskState::pending && static_cast<Reason>(task.reason()) == Reason::queued));
 }
 inline std::string exclusive_waiter_key(uint64_t sequence, const record::Task& task) {
   return text_key(task.exclusive(), Key().u8(static_cast<uint8_t>(task.level())).u64(sequence));

@@ -12,10 +12,9 @@ constexpr size_t k_ready_key_size = k_lane_key_size + 8;
 Result<Lane> lane_at(std::string_view key) {
   if (key.size() != k_ready_key_size || number_at(key, 8, 1) >= k_priority_levels)
     return fail_damaged(Table::ready, key, "is no row of a lane");
-  return Lane{static_cast<uint32_t>(number_at(key, 0, 4)),
-              static_cast<uint32_t>(number_at(key, 4, 4)),
-              static_cast<Priority>(number_at(key, 8, 1)),
-              static_cast<uint32_t>(number_at(key, 9, 4))};
+  return Lane{
+      static_cast<uint32_t>(number_at(key, 0, 4)), static_cast<uint32_t>(number_at(key, 4, 4)),
+      static_cast<Priority>(number_at(key, 8, 1)), static_cast<uint32_t>(number_at(key, 9, 4))};
 }
 
 // The record that an index row promises.
@@ -176,6 +175,23 @@ Result<std::optional<WallTime>> ReadTxn::next_timer() const {
   }
   TRY_STATUS(cursor.status());
   return next;
+}
+
+Result<bool> ReadTxn::is_pinned(uint64_t sequence) const {
+  TRY_STATUS(state_->usable());
+  std::vector<uint64_t> one;
+  TRY_STATUS(collect(*state_, Table::pins, Key().u64(sequence), 1, one));
+  return !one.empty();
+}
+
+Status WriteTxn::pin(uint64_t dependency, uint64_t dependent) {
+  TRY_STATUS(state_->usable());
+  return state_->put(Table::pins, edge_key(dependency, dependent), {});
+}
+
+Status WriteTxn::unpin(uint64_t dependency, uint64_t dependent) {
+  TRY_STATUS(state_->usable());
+  return state_->erase(Table::pins, edge_key(dependency, dependent));
 }
 
 Status WriteTxn::save_attempt(uint64_t sequence, const Attempt& attempt) {

@@ -58,8 +58,7 @@ Status Txn::start() {
     return {};
   }
   record::Sequences sequences;
-  if (TRY(get_record(Table::meta, k_meta_sequences, sequences)))
-    next = sequences_of(sequences);
+  if (TRY(get_record(Table::meta, k_meta_sequences, sequences))) next = sequences_of(sequences);
   first_ = next;
   return {};
 }
@@ -91,6 +90,10 @@ Status Txn::commit() {
 Status Txn::write_gathered() {
   for (const auto& [agent, changes] : changes_) {
     const TaskCounts sum = TRY(counts(agent));
+    if (sum.total() == 0) {  // of agents that are gone nothing is left in the end
+      TRY_STATUS(erase(Table::counts, counts_key(agent)));
+      continue;
+    }
     record::Counts record;
     put_counts(sum, record);
     TRY_STATUS(put_record(Table::counts, counts_key(agent), record));
