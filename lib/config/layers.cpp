@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "config/nearest.hpp"
+#include "base/nearest.hpp"
 #include "config/settings_table.hpp"
 
 namespace fabric::config {
