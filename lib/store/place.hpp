@@ -40,8 +40,8 @@ inline Place place_of(uint64_t sequence, const record::Task& task) {
 
 // Whose counters it is in: a task that waits for whichever agent belongs to its route.
 inline uint32_t counted_under(const record::Task& task) {
-  return static_cast<TaskState>(task.state()) == TaskState::pending ? task.queue()
-                                                                    : task.agent_number();
+  const bool pending = static_cast<TaskState>(task.state()) == TaskState::pending;
+  return pending || task.agent_number() == 0 ? task.queue() : task.agent_number();
 }
 
 // When something must be decided about it; 0: never.

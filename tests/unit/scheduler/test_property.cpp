@@ -265,7 +265,7 @@ class Run {
     ModelTask* t = any(TaskState::running);
     if (!t) return;
     auto why = static_cast<Requeue>(below(3));
-    REQUIRE(queue_.requeue(handle_of(*t), why, k_max_lost));
+    REQUIRE(queue_.requeue(handle_of(*t), why));
     if (t->stop_asked) return end(*t, TaskState::cancelled);
     if (why == Requeue::lost && ++t->lost >= k_max_lost) return end(*t, TaskState::failed);
     t->state = TaskState::pending;

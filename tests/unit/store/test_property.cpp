@@ -189,7 +189,7 @@ class Run {
 
 void compare(const ReadTxn& txn, const Model& model) {
   const std::vector<Task> all =
-      ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0}));
+      ok(txn.list_tasks(filter()));
   REQUIRE(all.size() == model.tasks.size());
   std::map<uint32_t, TaskCounts> counts;
   std::map<uint32_t, std::vector<uint64_t>> pending;
@@ -199,14 +199,16 @@ void compare(const ReadTxn& txn, const Model& model) {
   for (const auto& [sequence, task] : model.tasks) {
     REQUIRE(shown(all[--i]) == shown(task));
     REQUIRE(shown(*ok(txn.find_task(task.id))) == shown(task));
-    const uint32_t number = model.numbers.at(sequence);
+    const uint32_t number =
+        task.state == TaskState::pending ? task.lane.queue : model.numbers.at(sequence);
     ++counts[0].of(task.state);
     ++counts[number].of(task.state);
     if (task.state == TaskState::running) running.push_back(sequence);
     if (task.state != TaskState::pending) continue;
     pending[number].push_back(sequence);
     auto& next = ready[number];
-    if (task.waiting_on == 0 && (!next || task.priority < model.tasks.at(*next).priority))
+    if (task.reason == Reason::queued &&
+        (!next || task.lane.level < model.tasks.at(*next).lane.level))
       next = sequence;
   }
   CHECK(ok(txn.running_tasks()) == running);
@@ -215,7 +217,7 @@ void compare(const ReadTxn& txn, const Model& model) {
       CHECK(ok(txn.counts(number)).of(static_cast<TaskState>(s)) ==
             counts[number].of(static_cast<TaskState>(s)));
     CHECK(ok(txn.pending_tasks(number, 1 << 20)) == pending[number]);
-    CHECK(ok(txn.next_ready(number)) == ready[number]);
+    CHECK(ok(next_ready(txn, number)) == ready[number]);
   }
   for (const auto& [sequence, head] : model.results)
     CHECK(ok(txn.find_result(sequence))->head == head);
