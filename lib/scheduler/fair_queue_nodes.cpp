@@ -60,6 +60,7 @@ const QueueNode* FairQueue::State::find_node(const Lane& lane) const {
 
 bool FairQueue::State::level_open(uint32_t level) const {
   if (level_paused[level]) return false;
+  if (running == 0) return true;  // work goes on, however slowly
   if (level == static_cast<uint32_t>(Priority::low)) return pressure == 0;
   return level != static_cast<uint32_t>(Priority::normal) || pressure < 2;
 }

@@ -132,7 +132,7 @@ TEST_CASE("the scheduler and what is kept of finished tasks") {
   CHECK(defaults.scheduler.max_concurrent_tasks == 0);
   CHECK(defaults.scheduler.max_pending_tasks == 1000000);
   CHECK(defaults.scheduler.weights == std::array<uint32_t, 4>{64, 16, 4, 1});
-  CHECK(defaults.scheduler.pressure_cpu == 80);
+  CHECK(defaults.scheduler.pressure_cpu == 95);
   CHECK(defaults.scheduler.pressure_memory == 20);
   CHECK(defaults.scheduler.keep_events == 1000000);
   CHECK(defaults.retention.tasks == 100000);
