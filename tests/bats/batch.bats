@@ -66,7 +66,7 @@ task() { printf '{"agent":"a","id":"%s","payload":%s}\n' "$1" "${2:-null}"; }
   fabric down
   printf '{"agent":"a","id":"t2","payload":1,"priority":"critical","depends_on":["t1"]}\n{"agent":"a","id":"t1","payload":1,"priority":"low"}\n' |
     fabric schedule --batch - >/dev/null 2>&1
-  expect_match "$(fabric status t2)" 'waits for 1 task'
+  expect_match "$(fabric status t2)" 'waits for t1'
   fabric up --detach
   fabric wait t2 --timeout 10s
   expect_equal "$(tr '\n' ' ' <.fabric/agents/a/work/order)" 't1 t2 '

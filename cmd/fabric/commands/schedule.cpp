@@ -181,12 +181,8 @@ constexpr auto k_options = [] {
   return options;
 }();
 constexpr Example k_examples[] = {
-    {"fabric schedule coder --payload '{\"file\": \"main.c\"}' --timeout 5m",
-     "One task, stopped when it runs for more than five minutes."},
     {"fabric schedule reviewer --after t1,t2 --retries 3 --backoff exp:1s:5m",
      "Starts when both have completed, and is tried four times at most."},
-    {"fabric schedule --require tool=browser --at 22:00 --payload @page.json",
-     "For whichever agent has a browser, tonight."},
     {"fabric schedule --batch tasks.ndjson", "As many tasks as the file has lines."}};
 
 }  // namespace
