@@ -4,6 +4,7 @@
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
+#include "fabric/task_filter.hpp"
 #include "fabric/text.hpp"
 #include "fabric/views.hpp"
 
@@ -23,12 +24,7 @@ Result<size_t> parse_limit(std::string_view text) {
 }
 
 Result<store::TaskFilter> read_filter(const Arguments& arguments) {
-  store::TaskFilter filter;
-  filter.state = TRY(parsed(arguments, "--state", parse_task_state));
-  filter.agent = arguments.value("--agent").value_or("");
-  filter.type = arguments.value("--type").value_or("");
-  filter.group = arguments.value("--group").value_or("");
-  filter.metadata = TRY(parsed_pairs(arguments, "--metadata"));
+  store::TaskFilter filter = TRY(task_filter(arguments));
   filter.dead = arguments.has("--dead");
   filter.limit = TRY(parsed(arguments, "--limit", parse_limit)).value_or(k_default_limit);
   return filter;
@@ -36,11 +32,9 @@ Result<store::TaskFilter> read_filter(const Arguments& arguments) {
 
 // A list of other things: no filter of tasks fits.
 Result<int> list_recurring(const Arguments& arguments) {
-  for (const char* other :
-       {"--state", "--agent", "--type", "--group", "--metadata", "--dead", "--limit"})
-    if (arguments.has(other))
-      return fail(ErrorCode::usage,
-                  "tasks: --recurring and " + std::string(other) + " exclude each other");
+  if (has_task_filter(arguments) || arguments.has("--dead") || arguments.has("--limit"))
+    return fail(ErrorCode::usage, "tasks: --recurring shows all recurring tasks",
+                "leave out the other options");
   const JsonChoice choice = TRY(JsonChoice::from(arguments, recurring_shape()));
   const config::Workspace workspace = TRY(workspace_of(arguments));
   const store::Store store = TRY(open_store(workspace));
@@ -82,11 +76,10 @@ Result<int> run(const Arguments& arguments) {
 constexpr Option k_options[] = {
     {"--state", "", "STATE", "Only tasks in this state.", Takes::value, Complete::nothing,
      "pending|running|completed|failed|cancelled|timed_out"},
-    {"--agent", "", "ID", "Only tasks of this agent.", Takes::value, Complete::agent},
-    {"--type", "", "TYPE", "Only tasks of this type."},
-    {"--group", "", "ID", "Only tasks of this group (an array or a DAG)."},
-    {"--metadata", "", "KEY=VALUE", "Only tasks with this metadata. All of it, when repeated.",
-     Takes::values},
+    k_filter_agent,
+    k_filter_type,
+    k_filter_group,
+    k_filter_metadata,
     {"--dead", "", "", "Only the dead-letter list: tasks that ended badly with no retry left.",
      Takes::nothing},
     {"--recurring", "", "",
