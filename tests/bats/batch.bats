@@ -111,9 +111,10 @@ task() { printf '{"agent":"a","id":"%s","payload":%s}\n' "$1" "${2:-null}"; }
 }
 
 @test "more lines than one transaction takes: those before a bad line are there" {
-  fabric spawn a -- true
+  # a queue takes 1000
+  for i in $(seq 0 10); do fabric spawn "a$i" -- true; done 2>/dev/null
   fabric down
-  { for i in $(seq 10001); do task "t$i"; done; echo nonsense; } >b
+  { for i in $(seq 10001); do printf '{"agent":"a%s","id":"t%s","payload":1}\n' $((i % 11)) "$i"; done; echo nonsense; } >b
   run --separate-stderr fabric schedule --batch b
   expect_status 2
   expect_match "$stderr" 'line 10002'

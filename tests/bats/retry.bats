@@ -20,7 +20,7 @@ load helper
   fabric spawn bad -- false
   fabric spawn good -- true
   fabric schedule bad --id t1 --retries 1 --wait >/dev/null || true
-  fabric schedule bad --id t2 --wait >/dev/null || true
+  fabric schedule bad --id t2 --retries 1 --wait >/dev/null || true
   fabric schedule good --id fine --wait >/dev/null
   fabric down
   expect_equal "$(fabric tasks --dead --json | jq -r '[.[].id] | sort | join(" ")')" "t1 t2"

@@ -7,7 +7,6 @@
 #include "fabric/patient_client.hpp"
 #include "fabric/session.hpp"
 #include "fabric/submission.hpp"
-#include "fabric/task_exit.hpp"
 #include "fabric/task_options.hpp"
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
@@ -154,10 +153,9 @@ Result<int> run(const Arguments& arguments) {
   if (!options.wait) return 0;
 
   const store::Store store = TRY(open_store(workspace));
-  int code = 0;
-  for (const Task& task : TRY(wait_for_tasks(workspace, store, total.ids, Duration{})))
-    if (code == 0) code = exit_code_of(task);
-  return code;
+  WaitOptions waiting;
+  waiting.ids = total.ids;
+  return TRY(wait_for_tasks(workspace, store, waiting)).exit_code;
 }
 
 constexpr Positional k_positionals[] = {
