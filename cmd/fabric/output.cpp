@@ -38,6 +38,18 @@ void print_error(const Error& error) {
   print_aside(text);
 }
 
+void FirstError::add(const Error& error) {
+  if (first_)
+    print_error(error);
+  else
+    first_ = error;
+}
+
+Result<int> FirstError::result() const {
+  if (first_) return fail(*first_);
+  return 0;
+}
+
 Result<JsonChoice> JsonChoice::from(const Arguments& arguments) {
   return from(arguments, arguments.command().json());
 }

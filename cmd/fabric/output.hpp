@@ -2,6 +2,7 @@
 // stdout is the answer, stderr is the talk. A command that cannot write its answer fails.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,18 @@ void print_aside(std::string_view text);
 // A line on stderr, "fabric: " before it.
 void note(std::string_view line);
 void print_error(const Error& error);
+
+// For commands that do the same to several things: an error about one does not stop the others.
+class FirstError {
+ public:
+  // The first is kept, those after it are printed.
+  void add(const Error& error);
+  // The code 0, or the first error.
+  [[nodiscard]] Result<int> result() const;
+
+ private:
+  std::optional<Error> first_;
+};
 
 // Which fields --json asked for.
 class JsonChoice {

@@ -64,7 +64,7 @@ std::string Table::to_text(size_t width_limit) const {
 }
 
 void Facts::add(std::string_view key, const std::string& value, Colour colour) {
-  facts_.push_back({key, printable(value), colour});
+  facts_.push_back({std::string(key), printable(value), colour});
 }
 
 std::string Facts::to_text() const {

@@ -50,7 +50,7 @@ class Facts {
 
  private:
   struct Fact {
-    std::string_view key;
+    std::string key;
     std::string value;
     Colour colour;
   };

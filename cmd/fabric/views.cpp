@@ -2,21 +2,20 @@
 #include "fabric/views.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstring>
 
 #include "base/size.hpp"
 #include "fabric/text.hpp"
 #include "store/ownership.hpp"
 
 namespace fabric::cmd {
-namespace {
 
 std::string pairs_in_words(const Metadata& pairs) {
   std::vector<std::string> parts;
   for (const auto& [key, value] : pairs) parts.push_back(key + "=" + value);
   return join(parts, " ");
 }
+
+namespace {
 
 std::string limits_in_words(const Limits& limits) {
   return "memory " + (limits.memory_bytes == 0 ? "any" : size_to_string(limits.memory_bytes)) +
@@ -27,11 +26,6 @@ std::string limits_in_words(const Limits& limits) {
 
 std::string cpu_in_words(double seconds) {
   return human(Duration::nanoseconds(static_cast<int64_t>(seconds * 1e9)));
-}
-
-std::string took(const Task& task, WallTime now) {
-  if (!task.started_at.set()) return "";
-  return human((task.finished_at.set() ? task.finished_at : now) - task.started_at);
 }
 
 }  // namespace
@@ -75,23 +69,6 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const Usage
   return views;
 }
 
-Colour colour_of(TaskState state) {
-  switch (state) {
-    case TaskState::pending:
-      return Colour::none;
-    case TaskState::running:
-      return Colour::cyan;
-    case TaskState::completed:
-      return Colour::green;
-    case TaskState::failed:
-    case TaskState::timed_out:
-      return Colour::red;
-    case TaskState::cancelled:
-      return Colour::yellow;
-  }
-  return Colour::none;
-}
-
 Colour colour_of(AgentState state) {
   switch (state) {
     case AgentState::starting:
@@ -107,25 +84,6 @@ Colour colour_of(AgentState state) {
       return Colour::red;
   }
   return Colour::none;
-}
-
-std::string state_in_words(const Task& task) {
-  std::string why;
-  if (task.reason == Reason::exit && task.exit_code)
-    why = "exit code " + std::to_string(*task.exit_code);
-  else if (task.reason == Reason::signal && task.signal) {
-    const char* name = ::sigabbrev_np(*task.signal);
-    why = name ? "SIG" + std::string(name) : "signal " + std::to_string(*task.signal);
-  } else if (task.state == TaskState::pending && task.waiting_on > 0)
-    why = "waits for " + count_of(task.waiting_on, "task");
-  else if (!task.detail.empty())
-    why = task.detail;
-  else if (task.reason != Reason::queued && task.reason != Reason::timeout &&
-           task.reason != Reason::user)
-    why = to_string(task.reason);
-  std::string state(to_string(task.state));
-  std::replace(state.begin(), state.end(), '_', ' ');
-  return why.empty() ? state : state + ": " + why;
 }
 
 std::string counts_in_words(const TaskCounts& counts) {
@@ -191,51 +149,6 @@ std::string agent_facts(const AgentView& view, WallTime now) {
                           cpu_in_words(view.usage->cpu_seconds) + " cpu, " +
                           std::to_string(view.usage->pids) +
                           (view.usage->pids == 1 ? " process" : " processes"));
-  return facts.to_text();
-}
-
-std::string tasks_table(const std::vector<Task>& tasks, WallTime now) {
-  Table table({{"TASK", Align::left, 12},
-               {"AGENT", Align::left, 10},
-               {"TYPE", Align::left, 8},
-               {"PRIORITY"},
-               {"STATE", Align::left, 12},
-               {"CREATED"},
-               {"TOOK", Align::right}});
-  for (const Task& task : tasks)
-    table.add({task.id,
-               task.agent,
-               task.type,
-               std::string(to_string(task.priority)),
-               {state_in_words(task), colour_of(task.state)},
-               human(task.created_at, now),
-               took(task, now)});
-  return table.to_text(terminal_width());
-}
-
-std::string task_facts(const Task& task, WallTime now) {
-  Facts facts;
-  facts.add("task", task.id, Colour::bold);
-  facts.add("agent", task.agent);
-  if (!task.type.empty()) facts.add("type", task.type);
-  facts.add("state", state_in_words(task), colour_of(task.state));
-  facts.add("priority", std::string(to_string(task.priority)));
-  if (task.timeout.ns > 0) facts.add("timeout", human(task.timeout));
-  if (!task.depends_on.empty()) facts.add("depends on", join(task.depends_on, " "));
-  if (!task.metadata.empty()) facts.add("metadata", pairs_in_words(task.metadata));
-  facts.add("payload", fit(printable(task.payload), 200));
-  if (!task.user.empty()) facts.add("user", task.user);
-  facts.add("created", human(task.created_at, now));
-  if (task.started_at.set()) facts.add("started", human(task.started_at, now));
-  if (task.finished_at.set()) facts.add("finished", human(task.finished_at, now));
-  if (const std::string time = took(task, now); !time.empty()) facts.add("took", time);
-  if (task.attempt > 1) facts.add("attempt", std::to_string(task.attempt));
-  if (is_terminal(task.state) && task.attempt > 0) {
-    facts.add("result",
-              human_size(task.result_bytes) + ", stderr " + human_size(task.stderr_bytes));
-    facts.add("used", human(task.cpu) + " cpu, " + human_size(task.memory_peak_bytes) + " memory");
-  }
-  if (task.dropped_bytes > 0) facts.add("dropped", human_size(task.dropped_bytes) + " of output");
   return facts.to_text();
 }
 

@@ -24,7 +24,9 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const Usage
 std::string agents_table(const std::vector<AgentView>& agents);
 std::string agent_facts(const AgentView& view, WallTime now);
 std::string tasks_table(const std::vector<Task>& tasks, WallTime now);
-std::string task_facts(const Task& task, WallTime now);
+std::string recurring_table(const std::vector<Recurring>& recurring, WallTime now);
+Result<TaskDetail> detail_of(const store::ReadTxn& txn, Task task, WallTime now);
+std::string task_facts(const TaskDetail& detail, WallTime now);
 
 // "12 pending, 3 running, 190 completed": zeros are left out; "empty" when all are.
 std::string counts_in_words(const TaskCounts& counts);
@@ -32,5 +34,9 @@ Colour colour_of(TaskState state);
 Colour colour_of(AgentState state);
 // "failed: exit code 3", "pending: waits for 2 tasks".
 std::string state_in_words(const Task& task);
+// How long its last attempt took, or has taken so far; "" when it did not start.
+std::string took(const Task& task, WallTime now);
+// "team=web env=prod"
+std::string pairs_in_words(const Metadata& pairs);
 
 }  // namespace fabric::cmd

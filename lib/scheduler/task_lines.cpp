@@ -220,7 +220,17 @@ tl::unexpected<Error> unknown_field(std::string_view name) {
   return bad("unknown field '" + std::string(name.substr(0, 64)) + "'", "known fields: " + known);
 }
 
-Result<Task> parse_line(std::string_view line) {
+// The last group of a UUID, in lower case.
+constexpr size_t k_node_digits = 12;
+bool ends_in_node(std::string_view id) {
+  if (id.size() != 36) return false;
+  std::string_view node = id.substr(id.size() - k_node_digits);
+  return node.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
+Result<Task> parse_task_line(std::string_view line) {
   const json::Document document = TRY(json::parse(line));
   if (!document.IsObject()) return bad("not a JSON object");
   Task task;
@@ -252,16 +262,6 @@ Result<Task> parse_line(std::string_view line) {
   return task;
 }
 
-// The last group of a UUID, in lower case.
-constexpr size_t k_node_digits = 12;
-bool ends_in_node(std::string_view id) {
-  if (id.size() != 36) return false;
-  std::string_view node = id.substr(id.size() - k_node_digits);
-  return node.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-}  // namespace
-
 std::string derived_id(const std::string& request_id, uint64_t n) {
   if (!ends_in_node(request_id)) return request_id + "." + std::to_string(n);
   // The last 12 hex digits are random: adding to them stays unique and keeps the order of lines.
@@ -286,7 +286,7 @@ Result<std::vector<Task>> parse_task_lines(std::string_view lines, const TaskLin
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     if (tasks.size() == k_max_batch)
       return bad("more than " + std::to_string(k_max_batch) + " tasks in one transaction");
-    Result<Task> parsed = parse_line(line);
+    Result<Task> parsed = parse_task_line(line);
     if (!parsed)
       return in_context(std::move(parsed), "line " + std::to_string(number)).map([](Task) {
         return std::vector<Task>{};

@@ -19,6 +19,9 @@ struct TaskLineContext {
   std::string traceparent;
 };
 
+// One line. Without id, where it has none.
+Result<Task> parse_task_line(std::string_view line);
+
 // Empty lines are skipped. An error names the line: "line 7: unknown field 'prioritee'".
 Result<std::vector<Task>> parse_task_lines(std::string_view lines, const TaskLineContext& context);
 

@@ -51,3 +51,43 @@ load helper
 @test "status of an unknown id is not found" {
   refused 3 'ghost not found' fabric status ghost
 }
+
+@test "status of a pending task says what it waits for" {
+  fabric spawn a -- true
+  fabric down
+  fabric schedule a --id t1 --exclusive k 2>/dev/null
+  fabric schedule a --id t2 --exclusive k 2>/dev/null
+  fabric schedule a --id t3 --delay 2m 2>/dev/null
+  fabric schedule a --id t4 --after t1,t2 2>/dev/null
+  fabric schedule a --id t5 --after t1,t2 --after-policy any 2>/dev/null
+  expect_match "$(fabric status t2)" 'state +pending: exclusive key k is held by t1'
+  expect_match "$(fabric status t3)" 'state +pending: not before [0-9:]+ \(in (1m 5[0-9]s|2m 0s)\)'
+  expect_match "$(fabric status t4)" 'state +pending: waits for t1, t2'
+  expect_match "$(fabric status t5)" 'state +pending: waits for one of t1, t2'
+}
+
+@test "status of a task shows its earlier attempts" {
+  fabric spawn a -- sh -c 'exit 3'
+  fabric schedule a --id t --retries 1 --wait >/dev/null || true
+  run --separate-stderr fabric status t
+  expect_match "$output" 'state +failed: exit code 3'
+  expect_match "$output" 'retries +1 of 1 used'
+  expect_match "$output" 'attempt 1 +failed: exit code 3 \('
+  fabric status t --json | jq -e '.attempts | length >= 1 and .[0].number == 1 and .[0].agent == "a" and
+    .[0].state == "failed" and .[0].exit_code == 3 and .[0].late == false'
+  expect_equal "$(fabric status t --json=attempts | jq -r 'keys[]')" attempts
+  expect_equal "$(fabric status t --json=id)" '{"id":"t"}'
+  expect_equal "$(fabric tasks --json | jq '.[0] | has("attempts")')" false
+}
+
+@test "status counts what is ready by priority, and what is held back" {
+  fabric spawn a -- true
+  fabric down
+  fabric schedule a --id t1 --priority high 2>/dev/null
+  fabric schedule a --id t2 2>/dev/null
+  fabric schedule a --id t3 2>/dev/null
+  fabric schedule a --id t4 --delay 1h 2>/dev/null
+  expect_match "$(fabric status)" 'ready +1 high, 2 normal; 1 waits'
+  fabric status --json | jq -e '.ready == {"critical": 0, "high": 1, "normal": 2, "low": 0} and
+    .pauses == [] and .pressure == null and .recurring == 0 and .dead == 0'
+}

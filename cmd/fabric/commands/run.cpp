@@ -9,6 +9,7 @@
 #include "fabric/session.hpp"
 #include "fabric/submission.hpp"
 #include "fabric/task_exit.hpp"
+#include "fabric/task_options.hpp"
 #include "fabric/text.hpp"
 #include "fabric/views.hpp"
 
@@ -30,11 +31,13 @@ Status cancel(const config::Workspace& workspace, const std::string& id) {
 
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
-  const Submission submission = TRY(submission_from(arguments, arguments.positional(0)));
+  const std::string agent = arguments.positional(0);
+  const Submission submission =
+      submission_of(TRY(task_line(arguments, agent, system_clock().now())));
   const config::Workspace workspace = TRY(workspace_of(arguments));
-  {
+  if (!agent.empty()) {
     const store::Store store = TRY(open_store(workspace));
-    TRY(require_agent(TRY(store.read()), arguments.positional(0)));
+    TRY(require_agent(TRY(store.read()), agent));
   }
   TRY(ensure_supervisor(workspace));
   const std::string id = TRY(schedule(workspace, submission));
@@ -65,7 +68,8 @@ Result<int> run(const Arguments& arguments) {
   return exit_code_of(task);
 }
 
-constexpr Positional k_positionals[] = {{"AGENT", "The agent that is to run it.", Complete::agent}};
+constexpr Positional k_positionals[] = {
+    {"AGENT", "The agent that is to run it.", Complete::agent, {}, false}};
 constexpr Example k_examples[] = {
     {"fabric run coder --payload @task.json", "Runs one task and shows what it prints."},
     {"fabric run tests --timeout 10m || echo failed", "Its exit code is the task's."}};

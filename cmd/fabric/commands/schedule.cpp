@@ -4,9 +4,10 @@
 #include "fabric/commands.hpp"
 #include "fabric/options.hpp"
 #include "fabric/output.hpp"
+#include "fabric/patient_client.hpp"
 #include "fabric/session.hpp"
 #include "fabric/submission.hpp"
-#include "fabric/task_exit.hpp"
+#include "fabric/task_options.hpp"
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 #include "fabric/waiting.hpp"
@@ -19,7 +20,8 @@ using Item = SubmitReply::Item;
 
 constexpr auto k_fields = std::to_array<JsonField<Item>>({
     {"id", "The task's id.", [](json::Writer& w, const Item& v) { w.string(v.id); }},
-    {"agent", "The agent it is for.", [](json::Writer& w, const Item& v) { w.string(v.agent); }},
+    {"agent", "The agent it is for; null when it is for whichever has what it requires.",
+     [](json::Writer& w, const Item& v) { v.agent.empty() ? w.null() : w.string(v.agent); }},
     {"state", "Its state now.",
      [](json::Writer& w, const Item& v) { w.string(to_string(v.state)); }},
     {"existed", "true when the same task had been scheduled before.",
@@ -30,26 +32,48 @@ JsonShape schedule_shape() { return shape_of<k_fields>(); }
 struct Options {
   std::string agent;
   std::optional<std::string> batch;
+  Duration patience;  // with a full queue; 0: none
   bool wait = false;
 };
+
+// What says it for one task has no place where each task says it itself.
+Status refuse_task_options(const Arguments& arguments, std::string_view source) {
+  const auto refuse = [&](std::span<const Option> options) -> Status {
+    for (const Option& option : options)
+      if (arguments.has(option.name))
+        return fail(ErrorCode::usage,
+                    "schedule: " + std::string(option.name) + " and " + std::string(source) +
+                        " exclude each other",
+                    "there each task says it for itself");
+    return {};
+  };
+  TRY_STATUS(refuse(k_task_options));
+  TRY_STATUS(refuse(k_start_options));
+  if (!arguments.positionals().empty())
+    return fail(ErrorCode::usage,
+                "schedule: AGENT and " + std::string(source) + " exclude each other",
+                "there each task names its agent");
+  return {};
+}
 
 Result<Options> read_options(const Arguments& arguments) {
   Options options;
   options.agent = arguments.positional(0);
   options.batch = arguments.value("--batch");
   options.wait = arguments.has("--wait");
-  if (!options.batch && arguments.positionals().empty())
-    return fail(ErrorCode::usage, "schedule: AGENT is missing", "see 'fabric schedule --help'");
-  if (options.batch && !arguments.positionals().empty())
-    return fail(ErrorCode::usage, "schedule: AGENT and --batch exclude each other",
-                "each line of the batch names its agent");
-  if (options.batch)
-    for (const Option& option : k_task_options)
-      if (arguments.has(option.name))
-        return fail(ErrorCode::usage,
-                    "schedule: " + std::string(option.name) + " and --batch exclude each other",
-                    "each line of the batch says it for its task");
+  options.patience =
+      TRY(parsed(arguments, "--wait-for-space", parse_duration)).value_or(Duration{});
+  TRY_STATUS(options.batch ? refuse_task_options(arguments, "--batch")
+                           : check_target(arguments, options.agent));
   return options;
+}
+
+// The tasks, a transaction at a time.
+Status for_each_submission(const Arguments& arguments, const Options& options,
+                           const Submit& submit) {
+  const size_t lines = options.patience.ns > 0 ? k_small_slice_lines : k_slice_lines;
+  if (options.batch) return for_each_slice(*options.batch, lines, submit);
+  return submit(submission_of(TRY(task_line(arguments, options.agent, system_clock().now()))));
 }
 
 Status print_items(const JsonChoice& choice, const std::vector<Item>& items) {
@@ -66,9 +90,9 @@ struct Total {
   bool supervised = false;
 };
 
-Result<Total> submit_batch(const config::Workspace& workspace, const std::string& path,
-                           const JsonChoice& choice) {
-  Client client = TRY(Client::open(workspace));
+Result<Total> submit_all(const config::Workspace& workspace, const Arguments& arguments,
+                         const Options& options, const JsonChoice& choice) {
+  PatientClient client = TRY(PatientClient::open(workspace, options.patience));
   Total total;
   total.supervised = client.supervised();
   Progress progress;
@@ -79,10 +103,10 @@ Result<Total> submit_batch(const config::Workspace& workspace, const std::string
       total.ids.push_back(item.id);
       if (item.existed) ++total.existed;
     }
-    progress.show(count_of(total.ids.size(), "task") + " scheduled");
+    if (options.batch) progress.show(count_of(total.ids.size(), "task") + " scheduled");
     return {};
   };
-  Status submitted = for_each_slice(path, submit);
+  Status submitted = for_each_submission(arguments, options, submit);
   if (!submitted && !total.ids.empty())
     submitted.error().hint = count_of(total.ids.size(), "task") +
                              " before it are scheduled; sending the whole file again is safe for "
@@ -91,18 +115,14 @@ Result<Total> submit_batch(const config::Workspace& workspace, const std::string
   return total;
 }
 
-Result<Total> submit_one(const config::Workspace& workspace, const Submission& submission,
-                         const JsonChoice& choice) {
-  Client client = TRY(Client::open(workspace));
-  Total total;
-  total.supervised = client.supervised();
-  const SubmitReply reply = TRY(client.schedule(submission));
-  TRY_STATUS(print_items(choice, reply.items));
-  for (const Item& item : reply.items) {
-    total.ids.push_back(item.id);
-    if (item.existed) note("the same task was scheduled before; it is not run again");
-  }
-  return total;
+void tell(const Total& total, const Options& options) {
+  if (options.batch)
+    note(count_of(total.ids.size(), "task") + " scheduled" +
+         (total.existed > 0 ? ", " + std::to_string(total.existed) + " of them before" : ""));
+  else if (total.existed > 0)
+    note("the same task was scheduled before; it is not run again");
+  if (!total.supervised && !total.ids.empty() && !options.wait)
+    note("queued, but no supervisor runs, so nothing runs yet; next: fabric up --detach");
 }
 
 // Everything that can be known without queueing: the lines are well-formed and their agents exist.
@@ -113,15 +133,12 @@ Result<int> check_only(const config::Workspace& workspace, const Arguments& argu
   size_t tasks = 0;
   const auto check = [&](const Submission& slice) -> Status {
     for (const Task& task : TRY(operations::parse(slice))) {
-      TRY(require_agent(txn, task.agent));
+      if (task.require.empty()) TRY_STATUS(require_agent(txn, task.agent));
       ++tasks;
     }
     return {};
   };
-  if (options.batch)
-    TRY_STATUS(for_each_slice(*options.batch, check));
-  else
-    TRY_STATUS(check(TRY(submission_from(arguments, options.agent))));
+  TRY_STATUS(for_each_submission(arguments, options, check));
   TRY_STATUS(print("would schedule " + count_of(tasks, "task") + "\n"));
   return 0;
 }
@@ -131,48 +148,39 @@ Result<int> run(const Arguments& arguments) {
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
   if (arguments.has(k_dry_run.name)) return check_only(workspace, arguments, options);
-  Total total;
-  if (options.batch) {
-    total = TRY(submit_batch(workspace, *options.batch, choice));
-    note(count_of(total.ids.size(), "task") + " scheduled" +
-         (total.existed > 0 ? ", " + std::to_string(total.existed) + " of them before" : ""));
-  } else {
-    const Submission submission = TRY(submission_from(arguments, options.agent));
-    total = TRY(submit_one(workspace, submission, choice));
-  }
-  if (!total.supervised && !total.ids.empty() && !options.wait)
-    note("queued, but no supervisor runs, so nothing runs yet; next: fabric up --detach");
+  const Total total = TRY(submit_all(workspace, arguments, options, choice));
+  tell(total, options);
   if (!options.wait) return 0;
 
   const store::Store store = TRY(open_store(workspace));
-  int code = 0;
-  for (const Task& task : TRY(wait_for_tasks(workspace, store, total.ids, Duration{})))
-    if (code == 0) code = exit_code_of(task);
-  return code;
+  WaitOptions waiting;
+  waiting.ids = total.ids;
+  return TRY(wait_for_tasks(workspace, store, waiting)).exit_code;
 }
 
 constexpr Positional k_positionals[] = {
     {"AGENT", "The agent that is to run it.", Complete::agent, {}, false}};
+constexpr Option k_source_options[] = {
+    {"--batch", "", "FILE|-",
+     "Schedule many: one JSON object a line, with the fields that DESCRIPTION lists.", Takes::value,
+     Complete::file},
+    {"--wait-for-space", "", "DURATION",
+     "When a queue is full, wait up to this long for space in it before giving up (exit code 6)."},
+    {"--wait", "", "", "Return when all have ended, with the exit code of fabric-wait(1).",
+     Takes::nothing},
+    k_dry_run};
 constexpr auto k_options = [] {
-  std::array<Option, std::size(k_task_options) + 3> options{};
-  std::copy(std::begin(k_task_options), std::end(k_task_options), options.begin());
-  options[options.size() - 3] = {"--batch",
-                                 "",
-                                 "FILE|-",
-                                 "Schedule many: one JSON object a line, with agent, payload and "
-                                 "optionally id, type, priority, "
-                                 "depends_on, timeout_seconds, metadata.",
-                                 Takes::value,
-                                 Complete::file};
-  options[options.size() - 2] = {
-      "--wait", "", "", "Return when all have ended, with the exit code of fabric-wait(1).",
-      Takes::nothing};
-  options[options.size() - 1] = k_dry_run;
+  constexpr size_t k_count =
+      std::size(k_task_options) + std::size(k_start_options) + std::size(k_source_options);
+  std::array<Option, k_count> options{};
+  auto* end = std::copy(std::begin(k_task_options), std::end(k_task_options), options.data());
+  end = std::copy(std::begin(k_start_options), std::end(k_start_options), end);
+  std::copy(std::begin(k_source_options), std::end(k_source_options), end);
   return options;
 }();
 constexpr Example k_examples[] = {
-    {"fabric schedule coder --payload '{\"file\": \"main.c\"}' --timeout 5m",
-     "One task, stopped when it runs for more than five minutes."},
+    {"fabric schedule reviewer --after t1,t2 --retries 3 --backoff exp:1s:5m",
+     "Starts when both have completed, and is tried four times at most."},
     {"fabric schedule --batch tasks.ndjson", "As many tasks as the file has lines."}};
 
 }  // namespace
@@ -182,16 +190,20 @@ const Command k_schedule_command{
     Group::tasks,
     "queue tasks for agents",
     "Prints the id of each task once it is on disk. Without a supervisor it queues as well, and "
-    "says "
-    "that nothing runs yet. An id that is known already is the same task when it says the same, "
-    "and "
-    "an error otherwise.\n\n"
-    "A batch is written in transactions of at most 10,000 lines or 8 MiB: each is there whole or "
-    "not "
-    "at all. A line that cannot be scheduled is named by its number, and nothing of its "
-    "transaction "
-    "or of a later one is there. Tasks may depend on earlier lines and on each other within one "
-    "transaction. With --json: one object a line.",
+    "says that nothing runs yet. An id that is known already is the same task when it says the "
+    "same, and an error otherwise; --at, --delay and --deadline are turned into points in time, "
+    "so the same --delay said later is not the same.\n\n"
+    "A line of a batch has the fields agent or require, id or idempotency_key, type, payload, "
+    "priority, depends_on (ids), after (success, finish or any), timeout_seconds, "
+    "no_progress_timeout_seconds, queue_ttl_seconds, deadline and start_at (RFC 3339), retries, "
+    "backoff, retry_on, slots, share, exclusive, group and metadata. A batch is written in "
+    "transactions of at most 10,000 lines or 8 MiB (100 lines with --wait-for-space): each is "
+    "there whole or not at all. A line that cannot be scheduled is named by its number, and "
+    "nothing of its transaction or of a later one is there. Tasks may depend on earlier lines and "
+    "on each other within one transaction. With --json: one object a line.\n\n"
+    "A queue takes as many pending tasks as its agent's max_queue_depth says, tasks that wait for "
+    "others included. Beyond, the exit code is 6; with --wait-for-space each transaction waits "
+    "for space first.",
     k_positionals,
     k_options,
     {},

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
@@ -8,7 +10,10 @@
 namespace fabric::cmd {
 namespace {
 
-Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice& choice) {
+// Counting goes through all of them: not for a status that is to answer at once.
+constexpr uint64_t k_most_counted = 50000;
+
+Result<StatusView> look(const config::Workspace& workspace) {
   const UsageList usage = live_usage(workspace);
   const store::Store store = TRY(open_store(workspace));
   const store::ReadTxn txn = TRY(store.read());
@@ -17,11 +22,40 @@ Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice&
   view.supervisor = TRY(supervisor_status(workspace, txn));
   view.agents = TRY(all_agents(txn, usage));
   view.queue = TRY(txn.counts());
-  if (choice.wanted()) {
-    TRY_STATUS(print(status_json(choice, view) + "\n"));
-    return 0;
+  if (view.queue.pending <= k_most_counted) {
+    view.ready.emplace();
+    for (const store::LaneBacklog& lane : TRY(txn.ready_lanes()))
+      (*view.ready)[static_cast<size_t>(lane.lane.level)] += lane.ready;
   }
-  const WallTime now = system_clock().now();
+  view.pauses = TRY(txn.pauses());
+  view.recurring = TRY(txn.list_recurring()).size();
+  view.dead = TRY(txn.dead_tasks()).size();
+  return view;
+}
+
+// "2 critical, 30 normal; 5 wait for others, for a time or for a key"
+std::string ready_in_words(const StatusView& view) {
+  std::vector<std::string> parts;
+  uint64_t held_back = view.queue.pending;
+  for (int i = 0; i < k_priority_levels; ++i) {
+    const uint64_t n = (*view.ready)[static_cast<size_t>(i)];
+    held_back -= std::min(held_back, n);
+    if (n > 0)
+      parts.push_back(std::to_string(n) + " " + std::string(to_string(static_cast<Priority>(i))));
+  }
+  std::string text = parts.empty() ? "none" : join(parts, ", ");
+  if (held_back > 0)
+    text += "; " + std::to_string(held_back) + (held_back == 1 ? " waits" : " wait") +
+            " for other tasks, for a time or for a key";
+  return text;
+}
+
+std::string pause_in_words(const Pause& pause, WallTime now) {
+  return describe(pause) + " since " + human(pause.since, now) +
+         (pause.user.empty() ? "" : " by " + pause.user);
+}
+
+std::string workspace_facts(const StatusView& view, WallTime now) {
   Facts facts;
   facts.add("workspace", view.workspace);
   if (view.supervisor.running)
@@ -32,7 +66,25 @@ Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice&
   else
     facts.add("supervisor", "stopped", view.queue.pending > 0 ? Colour::yellow : Colour::none);
   facts.add("queue", counts_in_words(view.queue));
-  std::string text = facts.to_text();
+  if (view.ready && view.queue.pending > 0) facts.add("ready", ready_in_words(view));
+  for (const Pause& pause : view.pauses)
+    facts.add("paused", pause_in_words(pause, now), Colour::yellow);
+  if (view.supervisor.running && !view.supervisor.record.pressure.empty())
+    facts.add("pressure", view.supervisor.record.pressure, Colour::yellow);
+  if (view.recurring > 0)
+    facts.add("recurring", count_of(view.recurring, "task") + " (fabric tasks --recurring)");
+  if (view.dead > 0)
+    facts.add("dead", count_of(view.dead, "task") + " (fabric tasks --dead)", Colour::red);
+  return facts.to_text();
+}
+
+Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice& choice) {
+  const StatusView view = TRY(look(workspace));
+  if (choice.wanted()) {
+    TRY_STATUS(print(status_json(choice, view) + "\n"));
+    return 0;
+  }
+  std::string text = workspace_facts(view, system_clock().now());
   if (!view.agents.empty()) text += "\n" + agents_table(view.agents);
   TRY_STATUS(print(text));
   if (view.agents.empty()) note("no agents yet; next: fabric spawn ID -- COMMAND...");
@@ -53,13 +105,15 @@ Result<int> show_one(const config::Workspace& workspace, const Arguments& argume
     TRY_STATUS(print(choice.wanted() ? agent_json(choice, view) + "\n" : agent_facts(view, now)));
     return 0;
   }
-  const auto task = TRY(txn.find_task(id));
+  auto task = TRY(txn.find_task(id));
   if (!task)
     return fail(ErrorCode::not_found,
                 printable(id) + " not found: no agent and no task has this id",
                 "'fabric agents' and 'fabric tasks' list them");
-  const JsonChoice choice = TRY(JsonChoice::from(arguments, task_shape()));
-  TRY_STATUS(print(choice.wanted() ? task_json(choice, *task) + "\n" : task_facts(*task, now)));
+  const JsonChoice choice = TRY(JsonChoice::from(arguments, task_detail_shape()));
+  const TaskDetail detail = TRY(detail_of(txn, *std::move(task), now));
+  TRY_STATUS(
+      print(choice.wanted() ? task_detail_json(choice, detail) + "\n" : task_facts(detail, now)));
   return 0;
 }
 
@@ -80,17 +134,19 @@ constexpr Example k_examples[] = {
 
 }  // namespace
 
-const Command k_status_command{"status",
-                               Group::workspace,
-                               "show the workspace, one agent or one task",
-                               "Works without a supervisor. Where an agent and a task have the "
-                               "same id, the agent is shown. With "
-                               "an ID the JSON is that of fabric-agents(1) or fabric-tasks(1).",
-                               k_positionals,
-                               {},
-                               {},
-                               k_examples,
-                               status_shape,
-                               run};
+const Command k_status_command{
+    "status",
+    Group::workspace,
+    "show the workspace, one agent or one task",
+    "Works without a supervisor. Where an agent and a task have the "
+    "same id, the agent is shown. With "
+    "an ID the JSON is that of fabric-agents(1) or fabric-tasks(1); that "
+    "of a task has its earlier attempts as well (attempts).",
+    k_positionals,
+    {},
+    {},
+    k_examples,
+    status_shape,
+    run};
 
 }  // namespace fabric::cmd
