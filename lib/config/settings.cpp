@@ -65,6 +65,22 @@ Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
   return {};
 }
 
+// Of an external agent nothing is started: it claims its tasks by itself.
+Status check_agent_command(const Workspace& workspace, const std::string& id,
+                           const AgentFlags& flags, AgentDefinition& agent) {
+  if (agent.kind == AgentKind::external) {
+    if (flags.command)
+      return fail(ErrorCode::usage, "agent " + id + " is external: fabric starts no command for it",
+                  "leave out what follows '--', or choose --kind exec or --kind worker");
+    agent.command.clear();
+    return {};
+  }
+  if (agent.command.empty())
+    return fail(ErrorCode::usage, "agent " + id + " has no command",
+                "give one after --, or write it into " + workspace.agent_file(id));
+  return in_context(check_command(agent.command), "agent " + id);
+}
+
 }  // namespace
 
 Result<Settings> load_settings(const Workspace& workspace) {
@@ -85,10 +101,7 @@ Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string
   TRY_STATUS(first_of(problems));
   AgentDefinition agent = std::move(draft.settings.agent_defaults);
   TRY_STATUS(apply_flags(flags, agent));
-  if (agent.command.empty())
-    return fail(ErrorCode::usage, "agent " + id + " has no command",
-                "give one after --, or write it into " + workspace.agent_file(id));
-  TRY_STATUS(in_context(check_command(agent.command), "agent " + id));
+  TRY_STATUS(check_agent_command(workspace, id, flags, agent));
   if (agent.user.empty()) agent.user = login_name();
   return agent;
 }

@@ -78,7 +78,7 @@ struct AgentFlags {
 
 Result<Settings> load_settings(const Workspace& workspace);
 // The definition of one agent: defaults, agent.toml when there is one, flags. usage error when
-// neither flags nor agent.toml give a command; id checked.
+// neither flags nor agent.toml give a command (an external agent has none); id checked.
 Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
                                    const AgentFlags& flags);
 // Every effective value in key order; with `agent`, those of its definition too.

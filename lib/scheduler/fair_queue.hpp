@@ -78,7 +78,7 @@ class FairQueue {
   void pause_level(Priority level, bool paused);
   void pause_share(ShareNumber share, bool paused);
   void pause_queue(QueueNumber queue, bool paused);
-  // 0: none; 1: low waits; 2: low and normal wait.
+  // 0: none; 1: low waits; 2: low and normal wait. While nothing runs, nothing waits for it.
   void set_pressure(uint32_t degree);
 
   struct Pick {

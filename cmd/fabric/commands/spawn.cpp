@@ -93,7 +93,7 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(check_absent(workspace, options.id));
     view.agent.definition = definition;
   } else {
-    TRY(ensure_supervisor(workspace));
+    if (definition.kind != AgentKind::external) TRY(ensure_supervisor(workspace));
     Client client = TRY(Client::open(workspace));
     view.agent = TRY(client.spawn(definition)).agent;
   }
@@ -101,9 +101,13 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(print(agent_json(choice, view) + "\n"));
     return 0;
   }
-  const std::string what = options.id + " (" + std::string(to_string(definition.kind)) +
-                           ", isolation " + std::string(to_string(definition.isolation)) + ")\n";
+  const bool external = definition.kind == AgentKind::external;
+  const std::string what =
+      options.id + " (" + std::string(to_string(definition.kind)) +
+      (external ? "" : ", isolation " + std::string(to_string(definition.isolation))) + ")\n";
   TRY_STATUS(print((options.dry_run ? "would spawn " : "spawned ") + what));
+  if (external && !options.dry_run)
+    note("it takes a task when it asks for one; next: fabric claim " + options.id + " --wait");
   return 0;
 }
 
@@ -124,8 +128,10 @@ constexpr Option k_options[] = {
      "Set a variable in its environment, which is clean otherwise; without a value, yours.",
      Takes::values},
     {"--kind", "", "KIND",
-     "A process per task (exec), or one process that takes task after task (worker).", Takes::value,
-     Complete::nothing, "exec|worker"},
+     "A process per task (exec), one process that takes task after task (worker), or none: it "
+     "claims "
+     "its tasks with fabric-claim(1) (external). Default: exec.",
+     Takes::value, Complete::nothing, "exec|worker|external"},
     {"--pool", "", "POOL", "Agents of one pool share a limit, see scheduler.pools in fabric.toml."},
     {"--max-queue-depth", "", "N",
      "How many of its tasks may wait; more are refused. Default: 1000."},
@@ -133,7 +139,8 @@ constexpr Option k_options[] = {
 constexpr Example k_examples[] = {
     {"fabric spawn coder --memory 1G --env API_KEY -- python3 agent.py",
      "An agent with a gigabyte of memory, and your API_KEY in its environment."},
-    {"fabric spawn reviewer", "The agent that agents/reviewer/agent.toml defines."}};
+    {"fabric spawn reviewer", "The agent that agents/reviewer/agent.toml defines."},
+    {"fabric spawn anna --kind external", "A person, who claims tasks: fabric claim anna --wait."}};
 
 }  // namespace
 
@@ -146,7 +153,11 @@ const Command k_spawn_command{
     "command, {payload.KEY} is replaced by that value of a task's payload, without a shell. The "
     "payload is also on its standard input.\n\n"
     "Starts the supervisor in the background when none runs. When the command cannot be found or "
-    "started, nothing is left of the agent.",
+    "started, nothing is left of the agent.\n\n"
+    "Of an agent of kind external fabric starts nothing: a person, a terminal or another program "
+    "claims its tasks with fabric-claim(1), and says with fabric-complete(1) how they ended. It "
+    "has "
+    "no command and no sandbox, and needs no supervisor.",
     k_positionals,
     k_options,
     "COMMAND...",
