@@ -33,18 +33,19 @@ double FairQueue::State::guess(const Queue& queue) const {
 void FairQueue::State::advance(QueueNode& node, double seconds) {
   Level& level = *node.level;
   Share& share = *level.share;
-  const auto reach = [](Node& each, double& parent_now) {
-    if (!each.startable) each.come_back(parent_now);
-    parent_now = std::max(parent_now, each.time());
-    each.lag = parent_now - each.time();
-    if (!each.startable) each.owed = each.lag;
-  };
-  reach(share, now);
-  reach(level, share.now);
-  reach(node, level.now);
+  if (!node.startable) node.come_back(level.now);
+  if (!level.startable) level.come_back(share.now);
+  if (!share.startable) share.come_back(now);
+  now = std::max(now, share.time());
+  share.now = std::max(share.now, level.time());
+  level.now = std::max(level.now, node.time());
   level.top = std::max(level.top, node.time() + seconds);
   const auto waiting = static_cast<double>(level.open.size() + (node.startable ? 0 : 1));
   level.now = std::min(level.top, level.now + seconds / waiting);
+  // What is blocked keeps what it is owed, seen from here.
+  if (!node.startable) node.blocked_at = level.now;
+  if (!level.startable) level.blocked_at = share.now;
+  if (!share.startable) share.blocked_at = now;
   while (!level.ahead.empty() && level.ahead.begin()->first <= level.now)
     drop(level.queues.at(level.ahead.begin()->second));
 }
@@ -172,7 +173,7 @@ void FairQueue::restore_virtual_time(double time) {
   state_->apply();
   state_->now = std::max(state_->now, time);
   for (auto& [number, share] : state_->shares)
-    if (!share.idle()) share.owed = std::max(0.0, state_->now - share.settled);
+    if (!share.idle()) share.blocked_at = state_->now;
 }
 
 std::vector<ShareNumber> FairQueue::take_changed_shares() {

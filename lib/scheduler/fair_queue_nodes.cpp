@@ -73,7 +73,7 @@ bool set_startable(Node& node, bool startable, double parent_now) {
   if (startable)
     node.come_back(parent_now);
   else
-    node.owed = std::max(node.lag, parent_now - node.time());
+    node.blocked_at = parent_now;
   return true;
 }
 }  // namespace
@@ -221,18 +221,18 @@ void FairQueue::State::settle_idle() {
     if (level.idle()) {
       while (!level.queues.empty()) drop(level.queues.begin()->second);
       level.now = level.top = 0;
-      level.lag = level.owed = 0;
+      level.blocked_at = k_never;
     }
     if (!share.idle()) continue;
     // All its levels come back at the same time, so the most urgent of what comes next goes first.
     for (const Level& l : share.levels) share.now = std::max(share.now, l.time());
-    share.lag = share.owed = 0;
+    share.blocked_at = k_never;
   }
   if (ready_lanes == 0 && running == 0) now = std::max(now, high);
 }
 
 void FairQueue::State::settle_idle(QueueNode& node) {
-  node.lag = node.owed = 0;
+  node.blocked_at = k_never;
   if (node.time() <= node.level->now || node.queue->servers.empty()) return drop(node);
   node.level->ahead.emplace(node.time(), node.queue->number);
 }

@@ -33,8 +33,8 @@ constexpr double k_never = -std::numeric_limits<double>::infinity();
 struct Node {
   double settled = 0;      // of what has ended
   double outstanding = 0;  // charges of what runs
-  double lag = 0;          // how far behind its parent's time it was when it last started something
-  double owed = 0;         // how far behind it may be when it comes back; 0: it idled
+  // The parent's virtual time when it could start nothing any more; k_never: it idled since.
+  double blocked_at = k_never;
   uint32_t running = 0;
   uint32_t ready_lanes = 0;
   bool startable = false;
@@ -42,11 +42,14 @@ struct Node {
   [[nodiscard]] double time() const { return settled + outstanding; }
   [[nodiscard]] bool idle() const { return running == 0 && ready_lanes == 0; }
   // Its time on coming back when its parent stands at `parent`. After idling: not behind the
-  // others. After being blocked (paused, no free agent): behind by no more than it was before.
-  // Without this a share that was paused for a day would then have the machine for a day. Not
-  // simply a join: a share whose one agent is busy is blocked for as long as each of its tasks
-  // runs, and would lose each time what it is owed.
-  [[nodiscard]] double time_back(double parent) const { return std::max(time(), parent - owed); }
+  // others. After being blocked (paused, no free agent) it is owed what it was owed before and what
+  // ended tasks gave back since, no more. Without this a share that was paused for a day would then
+  // have the machine for a day. Not simply a join: a share whose one agent is busy is blocked for
+  // as long as each of its tasks runs, and would lose each time what it is owed.
+  [[nodiscard]] double time_back(double parent) const {
+    const double owed = blocked_at - time();
+    return std::max(time(), parent - std::max(0.0, owed));
+  }
   void come_back(double parent) { settled += time_back(parent) - time(); }
 };
 
