@@ -36,6 +36,7 @@ class StoreCheck {
     walk(Table::pins, &StoreCheck::pin);
     walk(Table::events, &StoreCheck::event);
     walk(Table::shares, &StoreCheck::share);
+    walk(Table::names, &StoreCheck::name);
     walk(Table::recurring, &StoreCheck::recurring);
     walk(Table::payloads, &StoreCheck::payload);
     walk(Table::results, &StoreCheck::result);
@@ -240,6 +241,24 @@ class StoreCheck {
     if (Result<Event> event = get_event(record); !event)
       return problem(table, key, event.error().message);
     if (number_at(key, 0, 8) >= next_.event) problem(table, key, "its number was never given");
+  }
+
+  void name(Table table, std::string_view key, std::string_view value) {
+    Result<std::string_view> body = open_value(table, key, value);
+    if (!body) return say(body.error().message);
+    if (body->size() != 4) return problem(table, key, "wrong size");
+    const auto number = static_cast<uint32_t>(number_at(*body, 0, 4));
+    const char kind = key[0];
+    const uint64_t given = kind == static_cast<char>(NameKind::share)        ? next_.share
+                           : kind == static_cast<char>(NameKind::slot_class) ? next_.slot_class
+                           : kind == static_cast<char>(NameKind::route)      ? next_.agent
+                                                                             : 0;
+    if (number == 0 || number >= given) return problem(table, key, "its number was never given");
+    if (kind != static_cast<char>(NameKind::share)) return;
+    record::Share share;
+    Result<bool> found = txn_.get_record(Table::shares, Key().u32(number), share);
+    if (!found || !*found || share.name() != key.substr(1))
+      problem(table, key, "has no such share");
   }
 
   void share(Table table, std::string_view key, std::string_view value) {

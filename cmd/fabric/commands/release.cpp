@@ -43,7 +43,8 @@ Result<int> run(const Arguments& arguments) {
 constexpr Positional k_positionals[] = {{"ID", "A task that was claimed.", Complete::task}};
 constexpr Option k_options[] = {k_lease};
 constexpr Example k_examples[] = {
-    {"fabric release t1 --lease 17", "Gives task t1 back, for whoever claims next."}};
+    {"fabric release t1 --lease 17", "Gives task t1 back, for whoever claims next."},
+    {"FABRIC_LEASE=17 fabric release t1", "The same, with the lease that a script has set."}};
 
 }  // namespace
 

@@ -93,7 +93,7 @@ TEST_CASE("a wrong type names what was expected and what was found") {
 
 TEST_CASE("a bad value says what would be good") {
   CHECK(message("kind = \"shell\"", k_agent) == "f:1:8: kind: unknown agent kind 'shell'");
-  CHECK(hint("kind = \"shell\"", k_agent) == "use exec or worker");
+  CHECK(hint("kind = \"shell\"", k_agent) == "use exec, worker or external");
   CHECK(message("grace = \"5\"", k_agent) == "f:1:9: grace: invalid duration '5'");
   CHECK(message("grace = \"9999d\"", k_agent) == "f:1:9: grace: a duration is at most 366d");
   CHECK(message("max_output = \"lots\"", k_agent) == "f:1:14: max_output: invalid size 'lots'");

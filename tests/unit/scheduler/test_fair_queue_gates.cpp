@@ -101,6 +101,8 @@ TEST_CASE("fair queue: pauses") {
 TEST_CASE("fair queue: pressure holds back low, then normal") {
   FairQueue fair;
   fair.serve(1, 1, "", {1}, true);
+  fair.serve(2, 1, "", {2}, true);
+  fair.started(1, 2, {2, 1, Priority::critical}, k_now);  // something runs
   std::vector<Lane> lanes;
   for (int l = 0; l < k_priority_levels; ++l) lanes.push_back({1, 1, static_cast<Priority>(l)});
   for (uint32_t degree : {2U, 1U, 0U, 3U, 0U}) {
@@ -116,6 +118,17 @@ TEST_CASE("fair queue: pressure holds back low, then normal") {
       fair.add_ready(lane, -1);
     }
   }
+}
+
+TEST_CASE("fair queue: pressure holds nothing back while nothing runs") {
+  FairQueue fair = one_task();
+  fair.set_pressure(2);
+  check_free(fair);
+  fair.serve(2, 1, "", {2}, true);
+  fair.started(1, 2, {2, 1, Priority::low}, k_now);
+  check_shut(fair, Gate::pressure);
+  fair.ended(1, k_now);
+  check_free(fair);
 }
 
 TEST_CASE("fair queue: agents") {
