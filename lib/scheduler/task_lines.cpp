@@ -56,7 +56,8 @@ Result<std::string> read_text(const Value& value, std::string_view field, size_t
 }
 
 Result<std::string> read_id(const Value& value, std::string_view field, std::string_view what) {
-  std::string text = TRY(read_text(value, field, 4096));
+  if (!value.IsString()) return wrong_type(field, "a string");
+  std::string text(json::text_of(value));
   TRY_STATUS(check_id(text, what));
   return text;
 }

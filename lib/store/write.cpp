@@ -116,6 +116,7 @@ Status WriteTxn::add_task(Task& task, const std::vector<uint64_t>& open_dependen
   TRY_STATUS(claim_id(txn, task, key));
   task.sequence = sequence;
   task.waiting_on = static_cast<uint32_t>(dependencies.size());
+  if (task.waiting_on > 0 && task.reason == Reason::queued) task.reason = Reason::dependency;
   ++txn.next.task;
 
   record::Task& record = txn.task_record;

@@ -187,7 +187,8 @@ class Run {
     if (level_paused_[l]) return Gate::level_paused;
     if (share_paused_[lane.share]) return Gate::share_paused;
     if (queue_paused_[lane.queue]) return Gate::queue_paused;
-    if ((l == 3 && pressure_ >= 1) || (l == 2 && pressure_ >= 2)) return Gate::pressure;
+    if (first_.running() > 0 && ((l == 3 && pressure_ >= 1) || (l == 2 && pressure_ >= 2)))
+      return Gate::pressure;
     Gate nearest = Gate::no_agent;
     for (const auto& [number, agent] : agents_) {
       if (!agent.present || !agent.queues.contains(lane.queue)) continue;

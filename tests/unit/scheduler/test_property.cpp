@@ -21,6 +21,7 @@ constexpr uint32_t k_max_lost = 3;
 struct ModelTask {
   Task given;  // as submitted
   uint64_t order = 0;
+  Priority level = Priority::normal;
   TaskState state = TaskState::pending;
   bool stop_asked = false;
   uint64_t attempt_id = 0;
@@ -57,12 +58,26 @@ class Model {
       }
     }
   }
+  [[nodiscard]] bool hopeless(const ModelTask& t) const {
+    return std::any_of(t.given.depends_on.begin(), t.given.depends_on.end(),
+                       [&](const std::string& on) {
+                         const ModelTask& before = tasks.at(on);
+                         return (is_terminal(before.state) && before.state != TaskState::completed) ||
+                                (before.state == TaskState::pending && hopeless(before));
+                       });
+  }
+  // What an urgent task waits for is as urgent itself; what it was asked for stays when that one goes.
+  void raise(const std::string& id, Priority level) {
+    ModelTask& t = tasks.at(id);
+    if (t.state != TaskState::pending || t.level <= level) return;
+    t.level = level;
+    for (const std::string& on : t.given.depends_on) raise(on, level);
+  }
   [[nodiscard]] std::string next(const std::string& agent) const {
     const ModelTask* best = nullptr;
     for (const auto& [id, t] : tasks) {
       if (t.given.agent != agent || !ready(t)) continue;
-      if (!best || t.given.priority < best->given.priority ||
-          (t.given.priority == best->given.priority && t.order < best->order))
+      if (!best || t.level < best->level || (t.level == best->level && t.order < best->order))
         best = &t;
     }
     return best ? best->given.id : "";
@@ -196,8 +211,17 @@ class Run {
       ModelTask added;
       added.given = submitted[i];
       added.order = t.sequence;
+      added.level = submitted[i].priority;
       model_.tasks[t.id] = added;
     }
+    // In the order in which they were added.
+    std::vector<const ModelTask*> added_now;
+    for (const Scheduled& s : *done) added_now.push_back(&model_.tasks.at(s.task.id));
+    std::sort(added_now.begin(), added_now.end(),
+              [](const ModelTask* a, const ModelTask* b) { return a->order < b->order; });
+    for (const ModelTask* t : added_now)
+      if (!model_.hopeless(*t))
+        for (const std::string& on : t->given.depends_on) model_.raise(on, t->level);
     for (const Scheduled& s : *done)
       for (const std::string& on : s.task.depends_on)
         REQUIRE(model_.tasks.at(on).order < s.task.sequence);

@@ -99,12 +99,12 @@ TEST_CASE("numbers that this version has no word for are refused") {
   task.set_priority(4);
   CHECK(!get_task(task));
   task.set_priority(0);
-  task.set_reason(12);
+  task.set_reason(static_cast<uint32_t>(k_last_reason) + 1);
   CHECK(!get_task(task));
-  task.set_reason(11);
+  task.set_reason(static_cast<uint32_t>(k_last_reason));
   CHECK(get_task(task));
   record::Agent agent;
-  agent.set_kind(2);
+  agent.set_kind(3);
   CHECK(!get_agent(agent));
   agent.set_kind(0);
   agent.set_isolation(3);

@@ -107,7 +107,7 @@ class Run {
     std::vector<uint64_t> open;
     for (size_t i = below(4); i > 2 && !model_.tasks.empty(); --i) {
       auto it = any(model_.tasks);
-      if (it->second.state == TaskState::completed) continue;
+      if (is_terminal(it->second.state)) continue;
       open.push_back(it->first);
       task.depends_on.push_back(it->second.id);
     }
@@ -134,13 +134,13 @@ class Run {
     task.attempt_id = below(model_.next_unique);
     task.usage.input_tokens += below(2) * 1000;
     ok(txn_.save_task(task));
-    if (task.state == TaskState::completed) {
+    if (is_terminal(task.state)) {
       while (release_one(task.sequence)) {
       }
     }
   }
 
-  // What the scheduler does when a dependency has completed.
+  // What the scheduler does when a dependency has ended.
   bool release_one(uint64_t dependency) {
     auto it = model_.edges.lower_bound({dependency, 0});
     if (it == model_.edges.end() || it->first != dependency) return false;

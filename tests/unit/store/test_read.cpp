@@ -85,6 +85,7 @@ TEST_CASE("an edge goes, and the task becomes ready when it waits for nothing") 
   CHECK(ok(txn.dependents(first)).empty());
   CHECK(!ok(next_ready(txn, 1)));
   task.waiting_on = 0;
+  task.reason = Reason::queued;
   ok(txn.save_task(task));
   CHECK(ok(next_ready(txn, 1)) == task.sequence);
   ok(txn.commit());
