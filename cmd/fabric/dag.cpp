@@ -72,7 +72,7 @@ class Dag {
       id = key;
     }
     const std::string given = id ? TRY(read(*id)).id : "";
-    const std::string local = name          ? TRY(name_of(*name))
+    const std::string local = name             ? TRY(name_of(*name))
                               : !given.empty() ? given
                                                : std::to_string(index + 1);
     const std::string full = given.empty() ? group_ + "." + local : given;
@@ -156,8 +156,7 @@ class Dag {
       line.raw(field.name == "payload" ? TRY(payload_of(field, index)) : one_line(field.json));
     }
     line.end_object();
-    if (const auto whole = parse_task_line(line.text()); !whole)
-      return at(entry.at, whole.error());
+    if (const auto whole = parse_task_line(line.text()); !whole) return at(entry.at, whole.error());
     return line.take();
   }
 

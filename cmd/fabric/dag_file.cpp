@@ -118,8 +118,7 @@ Result<DagEntry> entry_of(const json::Value& task, std::string_view text, std::s
     const std::string_view value = json::raw_member(text, name);
     const Position at = position_of(whole, value.data());
     for (const DagField& other : entry.fields)
-      if (other.name == name)
-        return fail_at(path, at, "field '" + printable(name) + "' twice");
+      if (other.name == name) return fail_at(path, at, "field '" + printable(name) + "' twice");
     entry.fields.push_back({name, at, at, std::string(value)});
   }
   return entry;
@@ -170,10 +169,9 @@ Result<std::vector<DagEntry>> read_dag_json(const std::string& path, std::string
 }
 
 Result<std::vector<DagEntry>> read_dag_file(const std::string& path) {
-  const std::string text =
-      TRY(in_context(path == "-" ? read_all(STDIN_FILENO, k_largest_dag)
-                                 : read_file(path, k_largest_dag),
-                     "--dag"));
+  const std::string text = TRY(in_context(
+      path == "-" ? read_all(STDIN_FILENO, k_largest_dag) : read_file(path, k_largest_dag),
+      "--dag"));
   const std::string name = path == "-" ? "standard input" : path;
   const size_t first = text.find_first_not_of(" \t\r\n");
   const bool braces = first != std::string::npos && text[first] == '{';

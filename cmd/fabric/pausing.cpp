@@ -56,7 +56,8 @@ Result<Pause> target_of(const Arguments& arguments) {
   }
   if (arguments.has("--all")) ++named;
   if (named == 0)
-    return fail(ErrorCode::usage, command + ": what? AGENT, --priority, --share or --all is missing",
+    return fail(ErrorCode::usage,
+                command + ": what? AGENT, --priority, --share or --all is missing",
                 "everything: fabric " + command + " --all");
   if (named > 1)
     return fail(ErrorCode::usage,
@@ -67,7 +68,7 @@ Result<Pause> target_of(const Arguments& arguments) {
 }
 
 struct Known {
-  std::optional<Pause> same;   // the pause that is meant, when it is there
+  std::optional<Pause> same;  // the pause that is meant, when it is there
   std::vector<Pause> others;
   bool agent_missing = false;
 };
@@ -126,8 +127,7 @@ Result<int> run_pausing(const Arguments& arguments, bool on) {
     json::Writer params;
     params.begin_object().field("kind", to_string(pausing.target.kind));
     params.field("name", pausing.target.name).field("user", pausing.target.user).end_object();
-    const json::Document answer =
-        TRY(perform(arguments, on ? "pause" : "resume", params.text()));
+    const json::Document answer = TRY(perform(arguments, on ? "pause" : "resume", params.text()));
     pausing.changed = json::get_bool(answer, "changed").value_or(false);
   }
   if (choice.wanted()) {

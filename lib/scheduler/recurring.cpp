@@ -48,10 +48,9 @@ Result<Task> task_of(const Recurring& recurring) {
 
 Status AgentScheduler::add_recurring(Recurring recurring) {
   if (recurring.id.size() > k_max_id_length - k_time_suffix)
-    return fail(ErrorCode::usage,
-                "the id of a recurring task has at most " +
-                    std::to_string(k_max_id_length - k_time_suffix) +
-                    " characters: each run adds its time to it");
+    return fail(ErrorCode::usage, "the id of a recurring task has at most " +
+                                      std::to_string(k_max_id_length - k_time_suffix) +
+                                      " characters: each run adds its time to it");
   if (TRY(txn_.find_recurring(recurring.id)) || TRY(txn_.find_task(recurring.id)))
     return fail(ErrorCode::failed, "task " + recurring.id + " already exists",
                 "end it first with: fabric cancel " + recurring.id);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of the queue, said as simply as they can be: plain containers, no store, no transactions,
-// nothing cached. Written from what the scheduler promises (agent_scheduler.hpp), not from how it
-// does it. Which queue is served next is not said here: the test checks that as invariants.
+// The rules of the queue, said as simply as they can be: plain containers, no store, no
+// transactions, nothing cached. Written from what the scheduler promises (agent_scheduler.hpp), not
+// from how it does it. Which queue is served next is not said here: the test checks that as
+// invariants.
 #pragma once
 
 #include <map>
@@ -32,7 +33,7 @@ struct RefTask {
   uint64_t sequence = 0;
   TaskState state = TaskState::pending;
   Reason reason = Reason::queued;
-  std::string agent;  // whose it is, or where it went; "" where any may take it
+  std::string agent;   // whose it is, or where it went; "" where any may take it
   uint32_t queue = 0;  // number of its agent; 0: a route
   Priority level = Priority::normal;
   std::set<uint64_t> open;  // what it waits for

@@ -59,14 +59,15 @@ class Model {
     }
   }
   [[nodiscard]] bool hopeless(const ModelTask& t) const {
-    return std::any_of(t.given.depends_on.begin(), t.given.depends_on.end(),
-                       [&](const std::string& on) {
-                         const ModelTask& before = tasks.at(on);
-                         return (is_terminal(before.state) && before.state != TaskState::completed) ||
-                                (before.state == TaskState::pending && hopeless(before));
-                       });
+    return std::any_of(
+        t.given.depends_on.begin(), t.given.depends_on.end(), [&](const std::string& on) {
+          const ModelTask& before = tasks.at(on);
+          return (is_terminal(before.state) && before.state != TaskState::completed) ||
+                 (before.state == TaskState::pending && hopeless(before));
+        });
   }
-  // What an urgent task waits for is as urgent itself; what it was asked for stays when that one goes.
+  // What an urgent task waits for is as urgent itself; what it was asked for stays when that one
+  // goes.
   void raise(const std::string& id, Priority level) {
     ModelTask& t = tasks.at(id);
     if (t.state != TaskState::pending || t.level <= level) return;

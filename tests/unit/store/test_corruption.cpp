@@ -48,8 +48,7 @@ Sound make_sound(const TempDir& dir) {
       ok(txn.commit());
     }
     ReadTxn txn = ok(store.read());
-    for (const Task& task : ok(txn.list_tasks(filter())))
-      sound.tasks[task.id] = shown(task);
+    for (const Task& task : ok(txn.list_tasks(filter()))) sound.tasks[task.id] = shown(task);
   }
   sound.bytes = bytes_of(dir.store() + "/data.mdb");
   return sound;

@@ -188,8 +188,7 @@ class Run {
 };
 
 void compare(const ReadTxn& txn, const Model& model) {
-  const std::vector<Task> all =
-      ok(txn.list_tasks(filter()));
+  const std::vector<Task> all = ok(txn.list_tasks(filter()));
   REQUIRE(all.size() == model.tasks.size());
   std::map<uint32_t, TaskCounts> counts;
   std::map<uint32_t, std::vector<uint64_t>> pending;

@@ -107,19 +107,13 @@ TEST_CASE("lists are newest first and filtered") {
   move_to(txn, 3, TaskState::running);
   move_to(txn, 5, TaskState::failed);
   using Ids = std::vector<std::string>;
-  CHECK(ids(ok(txn.list_tasks(filter({}, "", "", 3)))) ==
-        Ids{"t9", "t8", "t7"});
+  CHECK(ids(ok(txn.list_tasks(filter({}, "", "", 3)))) == Ids{"t9", "t8", "t7"});
   CHECK(ok(txn.list_tasks(filter())).size() == 9);
-  CHECK(ids(ok(txn.list_tasks(filter({}, "b", "", 50)))) ==
-        Ids{"t9", "t6", "t3"});
-  CHECK(ids(ok(txn.list_tasks(filter(TaskState::running, "", "", 50)))) ==
-        Ids{"t3", "t2"});
-  CHECK(ids(ok(txn.list_tasks(filter(TaskState::running, "a", "", 50)))) ==
-        Ids{"t2"});
-  CHECK(ids(ok(txn.list_tasks(filter(TaskState::pending, "a", "even", 50)))) ==
-        Ids{"t8", "t4"});
-  CHECK(ids(ok(txn.list_tasks(filter(TaskState::failed, "", "", 50)))) ==
-        Ids{"t5"});
+  CHECK(ids(ok(txn.list_tasks(filter({}, "b", "", 50)))) == Ids{"t9", "t6", "t3"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::running, "", "", 50)))) == Ids{"t3", "t2"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::running, "a", "", 50)))) == Ids{"t2"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::pending, "a", "even", 50)))) == Ids{"t8", "t4"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::failed, "", "", 50)))) == Ids{"t5"});
 }
 
 TEST_CASE("ended tasks are listed by their end and can be removed, others cannot") {
