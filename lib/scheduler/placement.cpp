@@ -63,6 +63,24 @@ Status AgentScheduler::leave_exclusive(const Task& task) {
   return note(EventKind::task_ready, *waiter);
 }
 
+// Levels have changed: a holder that has not started gives way to a waiter that is more urgent now.
+Status AgentScheduler::give_way(const std::string& key) {
+  const std::optional<uint64_t> holder = TRY(txn_.exclusive_holder(key));
+  const std::optional<uint64_t> next = TRY(txn_.next_exclusive_waiter(key));
+  if (!holder || !next) return {};
+  std::optional<Task> first = TRY(txn_.find_task(*holder));
+  std::optional<Task> waiter = TRY(txn_.find_task(*next));
+  if (!first || !waiter || first->state != TaskState::pending ||
+      first->lane.level <= waiter->lane.level)
+    return {};
+  first->reason = Reason::exclusive;
+  TRY_STATUS(txn_.save_task(*first));
+  waiter->reason = Reason::queued;
+  TRY_STATUS(txn_.save_task(*waiter));
+  TRY_STATUS(took_place(*waiter));
+  return note(EventKind::task_ready, *waiter);
+}
+
 // Results that its payload refers to are kept until it has ended.
 Status AgentScheduler::pin_results(const Task& task, bool pinned) {
   for (const std::string& id : TRY(referenced_tasks(task.payload))) {
