@@ -108,3 +108,19 @@ TEST_CASE("a requeued holder keeps the key") {
   CHECK(holder(q) == "t1");
   CHECK(q.claimed_id() == "t1");
 }
+
+TEST_CASE("a holder whose start lies ahead again, since the clock went back, leaves the key") {
+  Queue q;
+  Task first = keyed("t1");
+  first.start_at = q.now;
+  first.retry.limit = 1;
+  ok(q.schedule(first));
+  ok(q.schedule(keyed("t2")));
+  const Task running = *q.claim();
+  q.pass(Duration::seconds(-10));
+  SECTION("requeued") { q.requeue(running, Requeue::interrupted); }
+  SECTION("to be tried again at once") { q.finish(running, failed_with(1)); }
+  CHECK(q.get("t1").reason == Reason::not_before);
+  CHECK(holder(q) == "t2");
+  require_clean(q.store());
+}
