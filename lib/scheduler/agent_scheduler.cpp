@@ -2,6 +2,7 @@
 #include "scheduler/agent_scheduler.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "model/references.hpp"
 #include "scheduler/dependencies.hpp"
@@ -188,28 +189,34 @@ Status AgentScheduler::add(Task& task, const std::vector<Dependency*>& dependenc
   TRY_STATUS(took_place(task));
   TRY_STATUS(pin_results(task, true));
   TRY_STATUS(note(EventKind::task_scheduled, task));
+  if (open.empty()) return {};
+  std::vector<uint64_t> less_urgent;
   for (Dependency* dependency : dependencies)
     if (!is_terminal(dependency->state) && dependency->level > task.lane.level) {
-      TRY_STATUS(raise(dependency->sequence, task.lane.level));
+      less_urgent.push_back(dependency->sequence);
       dependency->level = task.lane.level;
     }
-  return {};
+  return raise(std::move(less_urgent), task.lane.level);
 }
 
-// What an urgent task waits for is as urgent itself, and what that waits for.
-Status AgentScheduler::raise(uint64_t sequence, Priority level) {
-  std::vector<uint64_t> open{sequence};
+// What an urgent task waits for is as urgent itself, and what that waits for; also what runs, since
+// it may come back to its queue.
+Status AgentScheduler::raise(std::vector<uint64_t> open, Priority level) {
+  std::set<std::string> keys;
   while (!open.empty()) {
     const uint64_t next = open.back();
     open.pop_back();
     std::optional<Task> task = TRY(txn_.find_task(next));
-    if (!task || task->state != TaskState::pending || task->lane.level <= level) continue;
+    if (!task || is_terminal(task->state) || task->lane.level <= level) continue;
     task->lane.level = level;
     TRY_STATUS(txn_.save_task(*task));
+    if (!task->exclusive.empty()) keys.insert(task->exclusive);
+    if (task->waiting_on == 0) continue;
     for (const std::string& id : task->depends_on)
       if (const std::optional<Task> before = TRY(txn_.find_task(id)))
         open.push_back(before->sequence);
   }
+  for (const std::string& key : keys) TRY_STATUS(give_way(key));
   return {};
 }
 

@@ -8,7 +8,8 @@
 // requeue with any other are refused, so a late answer of an older attempt changes nothing
 // (fencing).
 //
-// A task queues at the level of its priority, or of the most urgent task that waits for it.
+// A task queues at the level of its priority, or of the most urgent task that waits for it; it keeps
+// a level that it got so until somebody changes its priority.
 // Sources, one subject each: agent_scheduler.cpp (schedule), placement.cpp (what holds a task
 // back), dependents.cpp, attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what
 // people change), due.cpp (what time brings).
@@ -158,13 +159,14 @@ class AgentScheduler {
   Status add(Task& task, const std::vector<Dependency*>& dependencies);
   Result<bool> settle_at_once(Task& task, const std::vector<Dependency*>& dependencies,
                               std::vector<uint64_t>& open) const;
-  Status raise(uint64_t sequence, Priority level);
+  Status raise(std::vector<uint64_t> open, Priority level);
 
   // placement.cpp
   Status decide_place(Task& task);
   Status took_place(const Task& task);
   Status put_in_queue(Task& task);
   Status leave_exclusive(const Task& task);
+  Status give_way(const std::string& key);
   Status pin_results(const Task& task, bool pinned);
   Status note(EventKind kind, const Task& task, std::string detail = {});
 

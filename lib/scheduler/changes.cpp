@@ -26,6 +26,9 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
   std::string what;
   if (change.priority) {
     task.priority = task.lane.level = *change.priority;
+    for (uint64_t sequence : TRY(txn_.dependents(task.sequence)))
+      if (const std::optional<Task> waits = TRY(txn_.find_task(sequence)))
+        task.lane.level = std::min(task.lane.level, waits->lane.level);
     what += "priority " + std::string(to_string(*change.priority));
   }
   if (change.agent && *change.agent != task.agent) {
@@ -50,7 +53,16 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
     TRY_STATUS(pin_results(task, true));
   }
   TRY_STATUS(note(EventKind::task_changed, task, what));
-  return task;
+  if (!change.priority) return task;
+  if (task.waiting_on > 0) {
+    std::vector<uint64_t> before;
+    for (const std::string& dependency : task.depends_on)
+      if (const std::optional<Task> other = TRY(txn_.find_task(dependency)))
+        before.push_back(other->sequence);
+    TRY_STATUS(raise(std::move(before), task.lane.level));
+  }
+  if (!task.exclusive.empty()) TRY_STATUS(give_way(task.exclusive));
+  return require_task(id);
 }
 
 Result<Task> AgentScheduler::retry(std::string_view id) {

@@ -33,9 +33,11 @@ Status AgentScheduler::decide_place(Task& task) {
   return {};
 }
 
-// After decide_place(), once the task has its sequence and is in the store.
+// After decide_place(), once the task has its sequence and is in the store. One that ran may have to
+// wait for its start again, when the clock went back: then the key is free.
 Status AgentScheduler::took_place(const Task& task) {
-  if (task.exclusive.empty() || task.reason != Reason::queued) return {};
+  if (task.exclusive.empty()) return {};
+  if (task.reason != Reason::queued) return leave_exclusive(task);
   return txn_.set_exclusive_holder(task.exclusive, task.sequence);
 }
 
@@ -60,6 +62,24 @@ Status AgentScheduler::leave_exclusive(const Task& task) {
                 "check the store with: fabric store check");
   waiter->reason = Reason::queued;
   TRY_STATUS(txn_.save_task(*waiter));
+  return note(EventKind::task_ready, *waiter);
+}
+
+// Levels have changed: a holder that has not started gives way to a waiter that is more urgent now.
+Status AgentScheduler::give_way(const std::string& key) {
+  const std::optional<uint64_t> holder = TRY(txn_.exclusive_holder(key));
+  const std::optional<uint64_t> next = TRY(txn_.next_exclusive_waiter(key));
+  if (!holder || !next) return {};
+  std::optional<Task> first = TRY(txn_.find_task(*holder));
+  std::optional<Task> waiter = TRY(txn_.find_task(*next));
+  if (!first || !waiter || first->state != TaskState::pending ||
+      first->lane.level <= waiter->lane.level)
+    return {};
+  first->reason = Reason::exclusive;
+  TRY_STATUS(txn_.save_task(*first));
+  waiter->reason = Reason::queued;
+  TRY_STATUS(txn_.save_task(*waiter));
+  TRY_STATUS(took_place(*waiter));
   return note(EventKind::task_ready, *waiter);
 }
 

@@ -72,6 +72,7 @@ class Reference {
   std::map<std::string, Agent> agents;
   std::set<std::pair<PauseKind, std::string>> pauses;
   std::vector<RefEvent> events;  // since the test looked last
+  uint64_t given_sequences = 0;
 
   RefTask* find(const std::string& id) {
     auto at = ids.find(id);
@@ -80,13 +81,13 @@ class Reference {
 
   // A batch is taken whole or not at all: the test has put it in order of dependency. Nothing is
   // said to `events` when it is refused.
-  bool accepts(std::vector<Task>& batch, uint64_t next_sequence) const {
+  bool accepts(const std::vector<Task>& batch) const {
     Reference trial = *this;
-    for (Task& task : batch)
-      if (!trial.add(task, next_sequence, true)) return false;
+    for (const Task& task : batch)
+      if (!trial.add(task)) return false;
     return true;
   }
-  bool add(const Task& given, uint64_t& next_sequence, bool limits) {
+  bool add(const Task& given) {
     if (find(given.id)) return true;  // the test repeats only what is the same
     if (given.deadline.set() && given.deadline <= now) return false;
     RefTask task;
@@ -110,8 +111,8 @@ class Reference {
     const bool hopeless =
         failed && (given.after == AfterPolicy::success ||
                    (given.after == AfterPolicy::any && !completed && task.open.empty()));
-    if (!hopeless && limits && is_full(task)) return false;
-    task.sequence = next_sequence++;
+    if (!hopeless && is_full(task)) return false;
+    task.sequence = ++given_sequences;
     ids[given.id] = task.sequence;
     RefTask& added = tasks[task.sequence] = task;
     if (hopeless) {
@@ -227,7 +228,7 @@ class Reference {
   [[nodiscard]] uint64_t pending_in(const RefTask& of) const {
     uint64_t count = 0;
     for (const auto& [sequence, t] : tasks)
-      count += t.state == TaskState::pending && same_queue(t, of) ? 1 : 0;
+      count += t.state == TaskState::pending && same_queue(t, of) ? 1U : 0U;
     return count;
   }
   static bool same_queue(const RefTask& a, const RefTask& b) {
@@ -282,7 +283,7 @@ class Reference {
   }
   [[nodiscard]] bool is_full(const RefTask& task) const {
     uint64_t all = 0;
-    for (const auto& [sequence, t] : tasks) all += t.state == TaskState::pending ? 1 : 0;
+    for (const auto& [sequence, t] : tasks) all += t.state == TaskState::pending ? 1U : 0U;
     return queue_is_full(task) || (rules.max_pending_tasks != 0 && all >= rules.max_pending_tasks);
   }
 
