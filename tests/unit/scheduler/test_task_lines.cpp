@@ -74,7 +74,9 @@ TEST_CASE("an error names its line") {
   CHECK(refusal(tasks) == "line 3: unknown field 'prioritee'");
   CHECK(tasks.error().code == ErrorCode::usage);
   CHECK(tasks.error().hint ==
-        "known fields: agent payload id type priority depends_on timeout_seconds metadata");
+        "known fields: agent payload id idempotency_key type priority depends_on after "
+        "timeout_seconds no_progress_timeout_seconds queue_ttl_seconds deadline start_at retries "
+        "backoff retry_on slots share exclusive group require metadata");
   CHECK(refusal(parse("x", 41)) == "line 41: invalid JSON at 1:1: Invalid value");
 }
 
@@ -92,7 +94,7 @@ TEST_CASE("refusals of a line") {
       {line(R"("id":"")"), "invalid task id ''"},
       {line(R"("id":"/tmp/x")"), "invalid task id '/tmp/x'"},
       {line(R"("id":7)"), "field 'id' must be a string"},
-      {line(R"("id":"a\u0000")"), "invalid task id 'a?'"},
+      {line(R"("id":"a\u0000")"), "id must have at most 4096 bytes and no NUL"},
       {line(R"("type":7)"), "field 'type' must be a string"},
       {line(R"("type":"a\u0000")"), "type must have at most 128 bytes and no NUL"},
       {line(R"("type":)" + quoted(129)), "type must have at most 128 bytes and no NUL"},
