@@ -198,4 +198,7 @@ class AgentScheduler {
   std::unordered_map<std::string, Dependency> looked_up_;
 };
 
+// Of the task that repeats one: "build.r17". Cut so that it is an id, whatever the number.
+std::string retry_id(const std::string& id, uint64_t sequence);
+
 }  // namespace fabric

@@ -23,6 +23,8 @@ EventKind end_event(TaskState state) {
 
 bool retries(const Task& task, TaskState state, Reason reason, std::optional<int> exit_code) {
   if (task.retries >= task.retry.limit) return false;
+  if (state != TaskState::failed && state != TaskState::timed_out) return false;
+  if (reason == Reason::deadline) return false;  // it could only be late again
   if (task.retry.on.empty()) return true;
   return std::any_of(task.retry.on.begin(), task.retry.on.end(), [&](const std::string& on) {
     if (on == "lost") return reason == Reason::lost;
@@ -89,7 +91,9 @@ Result<std::optional<Task>> AgentScheduler::finish(uint64_t sequence, uint64_t a
   task->dropped_bytes = outcome.dropped_bytes;
   task->cpu = outcome.cpu;
   task->memory_peak_bytes = outcome.memory_peak_bytes;
-  if (outcome.result_bytes > 0 || !outcome.result.head.empty())
+  // An empty one too, where an earlier attempt left something.
+  if (outcome.result_bytes > 0 || !outcome.result.head.empty() ||
+      (task->attempt > 1 && TRY(txn_.find_result(sequence))))
     TRY_STATUS(txn_.save_result(sequence, outcome.result));
   if (task->reason == Reason::user || task->reason == Reason::agent_gone)
     TRY_STATUS(end(*task, TaskState::cancelled, task->reason, task->detail));

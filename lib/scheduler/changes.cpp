@@ -2,6 +2,7 @@
 // What people change by hand: the place of a pending task, another try, pauses.
 #include <algorithm>
 
+#include "base/id.hpp"
 #include "base/json.hpp"
 #include "scheduler/agent_scheduler.hpp"
 
@@ -15,6 +16,11 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 }
 
 }  // namespace
+
+std::string retry_id(const std::string& id, uint64_t sequence) {
+  const std::string end = ".r" + std::to_string(sequence);
+  return id.substr(0, k_max_id_length - end.size()) + end;
+}
 
 Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
   Task task = TRY(require_task(id));
@@ -77,7 +83,7 @@ Result<Task> AgentScheduler::retry(std::string_view id) {
     return fail(ErrorCode::failed, "task " + old.id + " was retried as " + old.retried_as,
                 "retry that one: fabric retry " + old.retried_as);
   Task task;
-  task.id = old.id.substr(0, 56) + ".r" + std::to_string(old.sequence);
+  task.id = retry_id(old.id, old.sequence);
   task.agent = old.require.empty() ? old.agent : "";
   task.type = old.type;
   task.payload = old.payload;

@@ -22,7 +22,10 @@ class ModelRun {
     world_.transaction(lost, [&](store::WriteTxn& txn) {
       if (!chance(3)) world_.tick(txn);
       operate(txn, operation);
-      if (!chance(5)) world_.fill(txn);
+      if (chance(8))
+        world_.written_by_another();
+      else
+        world_.fill(txn);
     });
     if (chance(60)) world_.reopen();
   }

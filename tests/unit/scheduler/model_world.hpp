@@ -95,6 +95,9 @@ class World {
     return result;
   }
 
+  // A direct command wrote: nobody told the Dispatcher what.
+  void written_by_another() { dispatcher_->forget(); }
+
   void fill(store::WriteTxn& txn) {
     const uint64_t after = must(txn.last_event());
     follow_claims(txn, after, must(dispatcher_->fill(txn)), {}, "");
