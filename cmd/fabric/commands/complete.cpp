@@ -96,8 +96,6 @@ constexpr Option k_options[] = {
     {"--exit-code", "", "N", "Exit code of a task that failed, 1 to 255. Default: 1."}};
 constexpr Example k_examples[] = {
     {"fabric complete t1 --lease 17 --result '{\"ok\": true}'", "Task t1 completed."},
-    {"make 2>&1 | fabric complete t1 --result -",
-     "The same, with what a program prints as its result; FABRIC_LEASE holds the lease."},
     {"fabric complete t1 --lease 17 --error 'no access' --exit-code 3", "Task t1 failed."}};
 
 }  // namespace

@@ -139,7 +139,6 @@ constexpr Option k_options[] = {
 constexpr Example k_examples[] = {
     {"fabric spawn coder --memory 1G --env API_KEY -- python3 agent.py",
      "An agent with a gigabyte of memory, and your API_KEY in its environment."},
-    {"fabric spawn reviewer", "The agent that agents/reviewer/agent.toml defines."},
     {"fabric spawn anna --kind external", "A person, who claims tasks: fabric claim anna --wait."}};
 
 }  // namespace

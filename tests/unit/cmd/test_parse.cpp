@@ -89,12 +89,12 @@ TEST_CASE("pairs") {
   CHECK(!parsed_pairs(*parse({"x", "--env", "a=1", "--env", "a=2"}), "--env"));
 }
 
-TEST_CASE("every command has a summary, two examples or three, and unique names of options") {
+TEST_CASE("every command has a summary, two examples and unique names of options") {
   for (const Command* command : all_commands()) {
     INFO(command->name);
     CHECK(!command->summary.empty());
     CHECK(!command->summary.ends_with('.'));
-    CHECK((command->examples.size() == 2 || command->examples.size() == 3));
+    CHECK(command->examples.size() == 2);
     CHECK(find_command(command->name) == command);
     std::set<std::string_view> names;
     for_each_option(*command,

@@ -144,11 +144,7 @@ TEST_CASE("pending tasks are listed in order of submission, at most so many") {
   ok(q.schedule(task_for("a1", "t3", {}, Priority::high)));
   CHECK(q.pending() == std::vector<std::string>{"t1", "t2", "t3"});
   CHECK(q.pending("a1", 2) == std::vector<std::string>{"t1", "t2"});
-<<<<<<< HEAD
   // t1 is as urgent as what waits for it.
   CHECK(q.claim()->id == "t1");
-=======
-  CHECK(q.claimed_id() == "t1");  // as urgent as t2, which waits for it
->>>>>>> he
   CHECK(q.pending() == std::vector<std::string>{"t2", "t3"});
 }

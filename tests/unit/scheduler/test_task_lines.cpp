@@ -94,7 +94,7 @@ TEST_CASE("refusals of a line") {
       {line(R"("id":"")"), "invalid task id ''"},
       {line(R"("id":"/tmp/x")"), "invalid task id '/tmp/x'"},
       {line(R"("id":7)"), "field 'id' must be a string"},
-      {line(R"("id":"a\u0000")"), "id must have at most 4096 bytes and no NUL"},
+      {line(R"("id":"a\u0000")"), "invalid task id 'a?'"},
       {line(R"("type":7)"), "field 'type' must be a string"},
       {line(R"("type":"a\u0000")"), "type must have at most 128 bytes and no NUL"},
       {line(R"("type":)" + quoted(129)), "type must have at most 128 bytes and no NUL"},
