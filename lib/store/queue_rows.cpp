@@ -210,12 +210,7 @@ Status WriteTxn::set_exclusive_holder(std::string_view key, uint64_t sequence) {
 }
 
 QueueChanges WriteTxn::take_queue_changes() {
-  QueueChanges changes;
-  changes.ready.assign(state_->ready_changes.begin(), state_->ready_changes.end());
-  changes.ended = std::move(state_->ended_attempts);
-  state_->ready_changes.clear();
-  state_->ended_attempts.clear();
-  return changes;
+  return state_->take_queue_changes();
 }
 
 }  // namespace fabric::store

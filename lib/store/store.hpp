@@ -199,8 +199,9 @@ class WriteTxn : public ReadTxn {
   Status save_recurring(const Recurring& recurring);
   Status remove_recurring(std::string_view id);
   Status save_pauses(const std::vector<Pause>& pauses);
-  // What changed in this transaction, and in those inside it that were committed, since it was
-  // asked last.
+  // What changed as this transaction sees it: in it, in those inside it that were committed, and in
+  // those around it, since any of them was asked last. Who asks and then drops it has heard of
+  // changes that never were.
   QueueChanges take_queue_changes();
   // Of a store with an older schema (upgrade.hpp).
   Status upgrade();

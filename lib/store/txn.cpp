@@ -144,6 +144,21 @@ void Txn::ready_changed(const Lane& lane, int64_t change) {
   if ((ready_changes[lane] += change) == 0) ready_changes.erase(lane);
 }
 
+QueueChanges Txn::take_queue_changes() {
+  QueueChanges changes;
+  std::map<Lane, int64_t> sum;
+  for (Txn* txn = this; txn != nullptr; txn = txn->parent_) {
+    for (const auto& [lane, change] : txn->ready_changes) sum[lane] += change;
+    changes.ended.insert(changes.ended.end(), txn->ended_attempts.begin(),
+                         txn->ended_attempts.end());
+    txn->ready_changes.clear();
+    txn->ended_attempts.clear();
+  }
+  for (const auto& [lane, change] : sum)
+    if (change != 0) changes.ready.emplace_back(lane, change);
+  return changes;
+}
+
 void Txn::agents_changed() {
   agents_changed_ = true;
   agent_numbers_.clear();

@@ -226,10 +226,13 @@ Result<std::optional<Task>> Dispatcher::claim_for(store::WriteTxn& txn, const Ag
                     std::to_string(agent.definition.max_concurrent_tasks) + " tasks claimed",
                 "complete or release one first");
   while (const auto pick = queue_.pick_for(agent.number, clock_.monotonic())) {
-    std::optional<Task> task = TRY(claim(txn, agent, *pick, lease));
-    if (!task) continue;
-    TRY_STATUS(save_times(txn));
-    return task;
+    Result<std::optional<Task>> task = claim(txn, agent, *pick, lease);
+    if (task && !*task) continue;
+    Status saved = save_times(txn);
+    if (task && saved) return task;
+    forget();  // the caller drops what we have taken in
+    if (!task) return task;
+    return fail(saved.error());
   }
   TRY_STATUS(save_times(txn));
   return std::optional<Task>();
