@@ -101,13 +101,13 @@ Status AgentScheduler::find_queue(Task& task) {
 }
 
 // `depths_` counts along, so that a batch costs two look-ups and not two for each task.
-Status AgentScheduler::check_depth(const Task& task) {
+Status AgentScheduler::check_depth(const Task& task, Depth::Of of) {
   auto [whole, fresh] = depths_.try_emplace(0);
   if (fresh) whole->second = {TRY(txn_.counts()).pending, rules_.max_pending_tasks};
   Depth& workspace = whole->second;
   Depth& queue = depths_.at(task.lane.queue);
   if (queue.limit != 0 && queue.pending >= queue.limit) return full(task, queue, false);
-  if (workspace.limit != 0 && workspace.pending >= workspace.limit)
+  if (of == Depth::Of::added && workspace.limit != 0 && workspace.pending >= workspace.limit)
     return full(task, workspace, true);
   ++queue.pending;
   ++workspace.pending;

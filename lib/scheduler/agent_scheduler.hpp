@@ -149,11 +149,12 @@ class AgentScheduler {
   struct Depth {
     uint64_t pending = 0;
     uint64_t limit = 0;  // 0: none
+    enum class Of : uint8_t { added, moved };  // a task that moves was in the workspace before
   };
   static Dependency dependency_of(const Task& task);
   Status check_task(const Task& task) const;
   Status find_queue(Task& task);
-  Status check_depth(const Task& task);
+  Status check_depth(const Task& task, Depth::Of of = Depth::Of::added);
   Status full(const Task& task, const Depth& depth, bool workspace) const;
   Result<std::vector<Dependency*>> dependencies_of(const Task& task);
   Status add(Task& task, const std::vector<Dependency*>& dependencies);

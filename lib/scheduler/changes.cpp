@@ -42,7 +42,7 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
     task.require.clear();
     const Lane before = task.lane;
     TRY_STATUS(find_queue(task));
-    TRY_STATUS(check_depth(task));
+    TRY_STATUS(check_depth(task, Depth::Of::moved));
     task.lane.level = before.level;
     what += (what.empty() ? "" : ", ") + ("agent " + task.agent);
   }
