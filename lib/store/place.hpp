@@ -56,8 +56,10 @@ inline int64_t timer_of(const record::Task& task) {
     sooner(task.deadline_us());
     if (task.queue_ttl_ns() != 0 && task.attempt() == 0)
       sooner(task.created_at_us() + task.queue_ttl_ns() / 1000);
-  } else if (state == TaskState::running) {
+  } else if (state == TaskState::running && task.lease_until_us() != 0) {
+    // Nobody but time can end what an external agent has.
     sooner(task.lease_until_us());
+    sooner(task.deadline_us());
   }
   return at;
 }

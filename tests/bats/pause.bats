@@ -10,7 +10,7 @@ claimed() { fabric claim anna --json=id | jq -r .id; }
 
 @test "a paused agent starts nothing, and what it runs goes on" {
   mkfifo go
-  fabric spawn a -- sh -c 'read -r line <"$1"; echo "$line"' sh "$PWD/go"
+  fabric spawn a --isolation none -- sh -c 'read -r line <"$1"; echo "$line"' sh "$PWD/go"
   fabric schedule a --id t1 >/dev/null
   wait_for_state t1 running
   run --separate-stderr fabric pause a
