@@ -8,7 +8,7 @@
 #
 #   tests/crash/kill_supervisor.sh [-n KILLS] [-s SEED] [FABRIC]
 #
-# Default 200 kills (about two minutes). The seed is printed; a failed run keeps its workspace.
+# Default 200 kills (about a minute). The seed is printed; a failed run keeps its workspace.
 set -euo pipefail
 
 kills=200
