@@ -8,7 +8,7 @@
 #
 #   tests/crash/kill_supervisor.sh [-n KILLS] [-s SEED] [FABRIC]
 #
-# Default 200 kills (about two minutes). The seed is printed; a failed run keeps its workspace.
+# Default 200 kills (about a minute). The seed is printed; a failed run keeps its workspace.
 set -euo pipefail
 
 kills=200
@@ -75,7 +75,7 @@ submit_killed() {  # the client dies at some moment; then the very same batch is
   make_batch
   # shellcheck disable=SC2016
   if perl -e 'my $pid = fork; if (!$pid) { open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null"; exec @ARGV }
-      select(undef, undef, undef, rand(0.015)); kill 9, $pid; waitpid $pid, 0; exit(($? & 127) != 9)' \
+      select(undef, undef, undef, rand(0.005)); kill 9, $pid; waitpid $pid, 0; exit(($? & 127) != 9)' \
     "$fabric" -C "$ws" schedule --batch "$scratch/batch"; then
     clients=$((clients + 1))
   fi
