@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/id.hpp"
+#include "fabric/array.hpp"
 #include "fabric/commands.hpp"
+#include "fabric/dag.hpp"
+#include "fabric/dag_file.hpp"
 #include "fabric/options.hpp"
 #include "fabric/output.hpp"
 #include "fabric/patient_client.hpp"
@@ -31,16 +35,34 @@ JsonShape schedule_shape() { return shape_of<k_fields>(); }
 
 struct Options {
   std::string agent;
-  std::optional<std::string> batch;
+  std::optional<std::string> batch, dag, array;
+  std::string group;  // of a DAG or an array
   Duration patience;  // with a full queue; 0: none
   bool wait = false;
 };
+
+// Each says what is to be scheduled.
+Status check_sources(const Arguments& arguments) {
+  std::string_view chosen;
+  for (std::string_view source : {"--batch", "--dag", "--array", "--every"}) {
+    if (!arguments.has(source)) continue;
+    if (!chosen.empty())
+      return fail(ErrorCode::usage, "schedule: " + std::string(chosen) + " and " +
+                                        std::string(source) + " exclude each other");
+    chosen = source;
+  }
+  for (std::string_view option : {"--timezone", "--missed"})
+    if (arguments.has(option) && chosen != "--every")
+      return fail(ErrorCode::usage, "schedule: " + std::string(option) + " goes with --every");
+  return {};
+}
 
 // What says it for one task has no place where each task says it itself.
 Status refuse_task_options(const Arguments& arguments, std::string_view source) {
   const auto refuse = [&](std::span<const Option> options) -> Status {
     for (const Option& option : options)
-      if (arguments.has(option.name))
+      // The group of a DAG is that of all its tasks.
+      if (arguments.has(option.name) && !(source == "--dag" && option.name == "--group"))
         return fail(ErrorCode::usage,
                     "schedule: " + std::string(option.name) + " and " + std::string(source) +
                         " exclude each other",
@@ -63,9 +85,30 @@ Result<Options> read_options(const Arguments& arguments) {
   options.wait = arguments.has("--wait");
   options.patience =
       TRY(parsed(arguments, "--wait-for-space", parse_duration)).value_or(Duration{});
-  TRY_STATUS(options.batch ? refuse_task_options(arguments, "--batch")
-                           : check_target(arguments, options.agent));
+  options.dag = arguments.value("--dag");
+  options.array = arguments.value("--array");
+  TRY_STATUS(check_sources(arguments));
+  if (options.batch)
+    TRY_STATUS(refuse_task_options(arguments, "--batch"));
+  else if (options.dag)
+    TRY_STATUS(refuse_task_options(arguments, "--dag"));
+  else
+    TRY_STATUS(check_target(arguments, options.agent));
+  if (options.dag || options.array) {
+    options.group = arguments.value("--group").value_or(arguments.value("--id").value_or(""));
+    if (options.group.empty()) options.group = (options.dag ? "dag-" : "array-") + random_hex(4);
+    TRY_STATUS(check_id(options.group, "group id"));
+  }
   return options;
+}
+
+// One transaction, or nothing.
+Status submit_dag(const Options& options, const Submit& submit) {
+  const std::vector<DagEntry> entries = TRY(read_dag_file(*options.dag));
+  Submission submission = new_submission();
+  for (const std::string& line : TRY(dag_lines(*options.dag, entries, options.group)))
+    submission.lines += line + "\n";
+  return submit(submission);
 }
 
 // The tasks, a transaction at a time.
@@ -73,6 +116,12 @@ Status for_each_submission(const Arguments& arguments, const Options& options,
                            const Submit& submit) {
   const size_t lines = options.patience.ns > 0 ? k_small_slice_lines : k_slice_lines;
   if (options.batch) return for_each_slice(*options.batch, lines, submit);
+  if (options.dag) return submit_dag(options, submit);
+  if (options.array) {
+    const std::string line =
+        TRY(task_line(arguments, options.agent, system_clock().now(), Naming::by_others));
+    return for_each_array_slice({*options.array, line, options.group}, lines, submit);
+  }
   return submit(submission_of(TRY(task_line(arguments, options.agent, system_clock().now()))));
 }
 
@@ -103,7 +152,8 @@ Result<Total> submit_all(const config::Workspace& workspace, const Arguments& ar
       total.ids.push_back(item.id);
       if (item.existed) ++total.existed;
     }
-    if (options.batch) progress.show(count_of(total.ids.size(), "task") + " scheduled");
+    if (options.batch || options.array)
+      progress.show(count_of(total.ids.size(), "task") + " scheduled");
     return {};
   };
   Status submitted = for_each_submission(arguments, options, submit);
@@ -116,7 +166,10 @@ Result<Total> submit_all(const config::Workspace& workspace, const Arguments& ar
 }
 
 void tell(const Total& total, const Options& options) {
-  if (options.batch)
+  if (!options.group.empty())
+    note(count_of(total.ids.size(), "task") + " scheduled as group " + options.group +
+         "; wait for it with: fabric wait --group " + options.group);
+  else if (options.batch)
     note(count_of(total.ids.size(), "task") + " scheduled" +
          (total.existed > 0 ? ", " + std::to_string(total.existed) + " of them before" : ""));
   else if (total.existed > 0)
@@ -143,10 +196,38 @@ Result<int> check_only(const config::Workspace& workspace, const Arguments& argu
   return 0;
 }
 
+// Prints the id, and says when it runs first.
+Result<int> add_recurring(const config::Workspace& workspace, const Arguments& arguments,
+                          const Options& options, const JsonChoice& choice) {
+  if (arguments.has("--at") || arguments.has("--delay") || arguments.has("--deadline"))
+    return fail(ErrorCode::usage,
+                "schedule: --at, --delay and --deadline name one moment, and "
+                "--every many");
+  const Submission who = new_submission();
+  const std::string id = arguments.value("--id").value_or("every-" + random_hex(4));
+  json::Writer params;
+  params.begin_object().field("id", id).field("every", arguments.value("--every").value_or(""));
+  params.field("timezone", arguments.value("--timezone").value_or(""));
+  params.field("missed", arguments.value("--missed").value_or("skip"));
+  params.field("line",
+               TRY(task_line(arguments, options.agent, system_clock().now(), Naming::by_others)));
+  params.field("user", who.user).field("correlation_id", who.correlation_id).end_object();
+  Client client = TRY(Client::open(workspace));
+  const json::Document answer = TRY(client.perform("add_recurring", params.take()));
+  const Item item{id, false, TaskState::pending, options.agent};
+  TRY_STATUS(print_items(choice, {item}));
+  const WallTime due = TRY(parse_rfc3339(json::get_string(answer, "due").value_or("")));
+  note("runs first at " + human(due, system_clock().now()) + "; end it with: fabric cancel " + id);
+  if (!client.supervised())
+    note("no supervisor runs, so nothing runs yet; next: fabric up --detach");
+  return 0;
+}
+
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
+  if (arguments.has("--every")) return add_recurring(workspace, arguments, options, choice);
   if (arguments.has(k_dry_run.name)) return check_only(workspace, arguments, options);
   const Total total = TRY(submit_all(workspace, arguments, options, choice));
   tell(total, options);
@@ -164,6 +245,18 @@ constexpr Option k_source_options[] = {
     {"--batch", "", "FILE|-",
      "Schedule many: one JSON object a line, with the fields that DESCRIPTION lists.", Takes::value,
      Complete::file},
+    {"--dag", "", "FILE|-",
+     "Schedule the tasks of a TOML or JSON file that depend on each other, all or none.",
+     Takes::value, Complete::file},
+    {"--array", "", "RANGE|@FILE",
+     "One task for each number (1-100, 1-9:2, 1,5) or line; {item} stands for it in payload and "
+     "metadata.",
+     Takes::value, Complete::file},
+    {"--every", "", "EXPR", "Again and again: a cron expression ('0 9 * * 1-5'), or 'every 15m'."},
+    {"--timezone", "", "ZONE", "Of --every, for example Europe/Berlin. Default: yours."},
+    {"--missed", "", "POLICY",
+     "Runs of --every that passed while no supervisor ran. Default: skip.", Takes::value,
+     Complete::nothing, "skip|once|all"},
     {"--wait-for-space", "", "DURATION",
      "When a queue is full, wait up to this long for space in it before giving up (exit code 6)."},
     {"--wait", "", "", "Return when all have ended, with the exit code of fabric-wait(1).",
@@ -201,6 +294,24 @@ const Command k_schedule_command{
     "there whole or not at all. A line that cannot be scheduled is named by its number, and "
     "nothing of its transaction or of a later one is there. Tasks may depend on earlier lines and "
     "on each other within one transaction. With --json: one object a line.\n\n"
+    "The file of --dag has a [[task]] table for each task (in JSON: {\"tasks\": [...]}) with the "
+    "same fields, and a name that is local to the file: depends_on and {tasks.NAME.result.KEY} in "
+    "payloads take local names. The ids are GROUP.NAME. A payload may hold a reference to the "
+    "result "
+    "of any task it depends on; it is replaced when the task starts.\n\n"
+    "An array has the ids GROUP.N; the group is --group, else --id, else a new one. A line of the "
+    "file that is JSON is inserted as such where {item} is a whole string.\n\n"
+    "--every takes the five fields of cron(8): minute, hour, day of month, month, day of week, "
+    "with "
+    "lists, ranges, steps, names (mon, jan) and L for the last day of a month; when both day "
+    "fields "
+    "are restricted either may match; @daily and the like; or an interval, 'every 15m'. A fixed "
+    "time "
+    "of day that a change of clocks skips comes at the end of the gap, one that it repeats comes "
+    "once. "
+    "Each run is a task with the id ID.TIME, scheduled once, whatever dies and however the clock "
+    "is "
+    "set. 'fabric tasks --recurring' lists what recurs, 'fabric cancel ID' ends it.\n\n"
     "A queue takes as many pending tasks as its agent's max_queue_depth says, tasks that wait for "
     "others included. Beyond, the exit code is 6; with --wait-for-space each transaction waits "
     "for space first.",
