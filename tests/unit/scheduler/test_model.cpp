@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random operations beside the reference model. FABRIC_MODEL_STEPS=N makes N steps over as many seeds
-// as that takes, from FABRIC_MODEL_SEED (default 1) on: see docs/contributing.md.
+// Random operations beside the reference model. FABRIC_MODEL_STEPS=N makes N steps over as many
+// seeds as that takes, from FABRIC_MODEL_SEED (default 1) on: see docs/contributing.md.
 #include <cstdio>
 #include <cstdlib>
 
