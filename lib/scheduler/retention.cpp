@@ -21,6 +21,28 @@ Status remove(store::WriteTxn& txn, const Task& task, Collected& collected) {
   return {};
 }
 
+// The oldest that are too many or too old and that nobody will read, at most `limit`. The list is
+// walked as far as that takes: what is pinned must not stand before the others for ever.
+Result<std::vector<uint64_t>> removable(const store::ReadTxn& txn, const RetentionRules& rules,
+                                        WallTime now, size_t limit) {
+  const TaskCounts counts = TRY(txn.counts());
+  const uint64_t ended = counts.total() - counts.pending - counts.running;
+  const uint64_t too_many = rules.tasks != 0 && ended > rules.tasks ? ended - rules.tasks : 0;
+  for (size_t look = std::max<size_t>(limit, 1);; look *= 2) {
+    std::vector<uint64_t> oldest, old;
+    if (too_many > 0)
+      oldest = TRY(txn.finished_tasks(k_end_of_time, std::min<uint64_t>(too_many, look)));
+    if (rules.age.ns != 0)
+      old = TRY(txn.finished_tasks(WallTime{now.us - rules.age.ns / 1000}, look));
+    // Both lists begin with the same tasks.
+    const std::vector<uint64_t>& gone = old.size() > oldest.size() ? old : oldest;
+    std::vector<uint64_t> free;
+    for (size_t i = 0; i < gone.size() && free.size() < limit; ++i)
+      if (!TRY(txn.is_pinned(gone[i]))) free.push_back(gone[i]);
+    if (free.size() >= limit || gone.size() < look) return free;
+  }
+}
+
 }  // namespace
 
 Result<Garbage> find_garbage(const store::ReadTxn& txn, const RetentionRules& rules, WallTime now) {
@@ -43,28 +65,15 @@ Result<Garbage> find_garbage(const store::ReadTxn& txn, const RetentionRules& ru
 Result<Collected> collect_garbage(store::WriteTxn& txn, const RetentionRules& rules, WallTime now,
                                   size_t limit) {
   Collected collected;
-  const TaskCounts counts = TRY(txn.counts());
-  const uint64_t ended = counts.total() - counts.pending - counts.running;
-  const uint64_t too_many = rules.tasks != 0 && ended > rules.tasks ? ended - rules.tasks : 0;
-  const std::vector<uint64_t> oldest =
-      too_many > 0 ? TRY(txn.finished_tasks(k_end_of_time, std::min<uint64_t>(too_many, limit)))
-                   : std::vector<uint64_t>{};
-  std::vector<uint64_t> old;
-  if (rules.age.ns != 0)
-    old = TRY(txn.finished_tasks(WallTime{now.us - rules.age.ns / 1000}, limit));
-  // Both lists begin with the same tasks.
-  const std::vector<uint64_t>& gone = old.size() > oldest.size() ? old : oldest;
-  for (uint64_t sequence : gone) {
-    const std::optional<Task> task = TRY(txn.find_task(sequence));
-    if (task && !TRY(txn.is_pinned(sequence))) TRY_STATUS(remove(txn, *task, collected));
-  }
+  for (uint64_t sequence : TRY(removable(txn, rules, now, limit)))
+    if (const std::optional<Task> task = TRY(txn.find_task(sequence)))
+      TRY_STATUS(remove(txn, *task, collected));
   if (rules.events != 0) {
     const uint64_t last = TRY(txn.last_event());
     if (last > rules.events)
       collected.events = TRY(txn.remove_events(last - rules.events, limit * 4));
   }
-  collected.more =
-      (gone.size() >= limit && !collected.tasks.empty()) || collected.events >= limit * 4;
+  collected.more = collected.tasks.size() >= limit || collected.events >= limit * 4;
   return collected;
 }
 

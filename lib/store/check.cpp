@@ -102,6 +102,11 @@ class StoreCheck {
     record::Supervisor supervisor;
     if (auto read = txn_.get_record(Table::meta, k_meta_supervisor, supervisor); !read)
       say(read.error().message);
+    record::Pauses pauses;
+    if (auto read = txn_.get_record(Table::meta, k_meta_pauses, pauses); !read)
+      say(read.error().message);
+    else if (Result<std::vector<Pause>> known = get_pauses(pauses); !known)
+      problem(Table::meta, k_meta_pauses, known.error().message);
   }
 
   void edge(Table table, std::string_view key, std::string_view value) {

@@ -21,6 +21,9 @@ struct Model {
   std::map<uint64_t, std::string> results;
   std::map<std::string, Agent> agents;
   std::set<std::pair<uint64_t, uint64_t>> edges;
+  std::map<std::string, uint64_t> holders;
+  std::map<uint64_t, std::map<std::pair<uint32_t, bool>, std::string>> attempts;
+  std::vector<std::string> events;
   uint64_t next_task = 1, next_unique = 1;
   uint32_t next_agent = 1;
 };
@@ -48,10 +51,16 @@ class Run {
         return below(2) == 0 ? remove() : release();
       case 9:
         return result();
-      case 10:
+      case 10: {
+        Event event;
+        event.detail = std::to_string(below(1000));
+        ok(txn_.add_event(event));
+        model_.events.push_back(event.detail);
+        CHECK(event.sequence == model_.events.size());
         CHECK(ok(txn_.next_unique()) == model_.next_unique);
         ++model_.next_unique;
         return;
+      }
       default:
         return nested(depth);
     }
@@ -104,6 +113,13 @@ class Run {
     task.priority = static_cast<Priority>(below(4));
     task.payload = std::string(below(20) == 0 ? 900 + below(5000) : below(200), 'p');
     for (size_t i = below(3); i > 0; --i) task.metadata.emplace_back(std::to_string(i), "v");
+    if (below(3) == 0) task.group = "g" + std::to_string(below(3));
+    if (below(3) == 0) task.exclusive = "K" + std::to_string(below(2));
+    if (below(4) == 0) task.deadline.us = static_cast<int64_t>(1 + below(1 << 20));
+    if (below(4) == 0) task.queue_ttl = Duration::millis(static_cast<int64_t>(1 + below(1000)));
+    task.share = "s" + std::to_string(below(2));
+    // What the scheduler does: who needs the key waits.
+    if (!task.exclusive.empty()) task.reason = Reason::exclusive;
     std::vector<uint64_t> open;
     for (size_t i = below(4); i > 2 && !model_.tasks.empty(); --i) {
       auto it = any(model_.tasks);
@@ -126,7 +142,34 @@ class Run {
     Task& task = any(model_.tasks)->second;
     if (is_terminal(task.state)) return;
     task.state = static_cast<TaskState>(below(k_task_states));
-    task.reason = static_cast<Reason>(below(12));
+    task.reason = static_cast<Reason>(below(static_cast<size_t>(k_last_reason) + 1));
+    const bool holds = task.state == TaskState::running ||
+                       (task.state == TaskState::pending && task.reason == Reason::queued);
+    if (!task.exclusive.empty()) {
+      uint64_t& holder = model_.holders[task.exclusive];
+      if (holds && holder != 0 && holder != task.sequence) {
+        task.state = TaskState::pending;
+        task.reason = Reason::exclusive;
+      } else if (holds) {
+        holder = task.sequence;
+      } else if (holder == task.sequence) {
+        holder = 0;
+      }
+      ok(txn_.set_exclusive_holder(task.exclusive, holder));
+    }
+    task.not_before.us = static_cast<int64_t>(below(1 << 20));
+    task.lease_until.us = static_cast<int64_t>(below(3) * below(1 << 20));
+    task.lane.level = static_cast<Priority>(below(4));
+    task.dead = is_terminal(task.state) && below(2) == 0;
+    task.attempt = static_cast<uint32_t>(below(3));
+    if (below(3) == 0) {
+      Attempt attempt;
+      attempt.number = static_cast<uint32_t>(1 + below(3));
+      attempt.late = below(2) == 0;
+      attempt.detail = std::string(below(20), 'a');
+      ok(txn_.save_attempt(task.sequence, attempt));
+      model_.attempts[task.sequence][{attempt.number, attempt.late}] = attempt.detail;
+    }
     task.detail = std::string(below(100), 'x');
     task.exit_code = below(2) == 0 ? std::optional<int>(-1) : std::nullopt;
     task.priority = static_cast<Priority>(below(4));
@@ -173,6 +216,7 @@ class Run {
     model_.tasks.erase(it);
     model_.results.erase(sequence);
     model_.numbers.erase(sequence);
+    model_.attempts.erase(sequence);
   }
 
   void result() {
@@ -234,6 +278,72 @@ void compare(const ReadTxn& txn, const Model& model) {
   }
 }
 
+// What follows from tasks, in the tables of the queue.
+int64_t timer(const Task& task) {
+  std::vector<int64_t> times;
+  if (task.state == TaskState::pending) {
+    if (task.reason == Reason::not_before) times.push_back(task.not_before.us);
+    times.push_back(task.deadline.us);
+    if (task.queue_ttl.ns != 0 && task.attempt == 0)
+      times.push_back((task.created_at + task.queue_ttl).us);
+  } else if (task.state == TaskState::running && task.lease_until.us != 0) {
+    times = {task.lease_until.us, task.deadline.us};
+  }
+  std::erase(times, 0);
+  return times.empty() ? 0 : *std::min_element(times.begin(), times.end());
+}
+
+void compare_queue(const ReadTxn& txn, const Model& model) {
+  std::map<Lane, std::vector<uint64_t>> lanes;
+  std::map<std::string, std::vector<uint64_t>> groups;
+  std::vector<std::pair<int64_t, uint64_t>> timers;
+  std::vector<uint64_t> dead;
+  std::map<std::string, std::vector<std::pair<Priority, uint64_t>>> waiters;
+  for (const auto& [sequence, task] : model.tasks) {
+    if (!task.group.empty()) groups[task.group].push_back(sequence);
+    if (const int64_t at = timer(task); at != 0) timers.emplace_back(at, sequence);
+    if (task.dead) dead.push_back(sequence);
+    if (task.state != TaskState::pending) continue;
+    if (task.reason == Reason::queued) lanes[task.lane].push_back(sequence);
+    if (task.reason == Reason::exclusive && !task.exclusive.empty())
+      waiters[task.exclusive].emplace_back(task.lane.level, sequence);
+  }
+  const std::vector<LaneBacklog> ready = ok(txn.ready_lanes());
+  REQUIRE(ready.size() == lanes.size());
+  size_t next = 0;
+  for (const auto& [lane, sequences] : lanes) {
+    CHECK(ready[next].lane == lane);
+    CHECK(ready[next++].ready == sequences.size());
+    CHECK(ok(txn.lane_head(lane)) == sequences[0]);
+    CHECK(ok(txn.tasks_before(model.tasks.at(sequences.back()), 1000)) == sequences.size() - 1);
+  }
+  for (const auto& [group, sequences] : groups) CHECK(ok(txn.group_tasks(group)) == sequences);
+  std::sort(timers.begin(), timers.end());
+  std::vector<uint64_t> due;
+  for (const auto& [at, sequence] : timers) due.push_back(sequence);
+  CHECK(ok(txn.due_timers({int64_t{1} << 60}, 100000)) == due);
+  CHECK(ok(txn.next_timer()).value_or(WallTime{}).us == (timers.empty() ? 0 : timers[0].first));
+  CHECK(ok(txn.dead_tasks()) == dead);
+  for (const std::string key : {"K0", "K1"}) {
+    const auto holder = model.holders.find(key);
+    CHECK(ok(txn.exclusive_holder(key)).value_or(0) ==
+          (holder == model.holders.end() ? 0 : holder->second));
+    auto& waiting = waiters[key];
+    std::sort(waiting.begin(), waiting.end());
+    CHECK(ok(txn.next_exclusive_waiter(key)).value_or(0) ==
+          (waiting.empty() ? 0 : waiting[0].second));
+  }
+  for (const auto& [sequence, task] : model.tasks) {
+    std::map<std::pair<uint32_t, bool>, std::string> attempts;
+    for (const Attempt& a : ok(txn.attempts(sequence))) attempts[{a.number, a.late}] = a.detail;
+    CHECK(attempts == (model.attempts.contains(sequence) ? model.attempts.at(sequence)
+                                                         : decltype(attempts){}));
+  }
+  std::vector<std::string> events;
+  for (const Event& event : ok(txn.events(0, 1 << 20))) events.push_back(event.detail);
+  CHECK(events == model.events);
+}
+
 }  // namespace
 
 TEST_CASE("random changes: the store is its model") {
@@ -250,11 +360,13 @@ TEST_CASE("random changes: the store is its model") {
         Run run(txn, changed, random);
         for (int i = 0; i < 40; ++i) run.step(0);
         compare(txn, changed);
+        compare_queue(txn, changed);
         if (random() % 4 == 0) continue;  // leaves nothing
         ok(txn.commit());
         model = changed;
       }
       compare(ok(store.read()), model);
+      compare_queue(ok(store.read()), model);
       require_clean(store);
     }
     if (seed % 10 == 0) {
