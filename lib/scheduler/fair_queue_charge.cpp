@@ -10,6 +10,7 @@ using namespace fair;
 namespace {
 constexpr double k_first_guess = 1;       // seconds
 constexpr double k_least_guess = 0.001;   // a start is never free
+constexpr double k_step_kept = 0.95;      // of the largest charge, at each start
 constexpr double k_part_of_newest = 0.2;  // in the moving averages
 
 void average_in(std::optional<double>& average, double seconds) {
@@ -33,19 +34,24 @@ double FairQueue::State::guess(const Queue& queue) const {
 void FairQueue::State::advance(QueueNode& node, double seconds) {
   Level& level = *node.level;
   Share& share = *level.share;
-  if (!node.startable) node.come_back(level.now);
-  if (!level.startable) level.come_back(share.now);
-  if (!share.startable) share.come_back(now);
-  now = std::max(now, share.time());
-  share.now = std::max(share.now, level.time());
-  level.now = std::max(level.now, node.time());
+  const auto keep_largest = [seconds](double& largest, double weight) {
+    largest = std::max(seconds / weight, largest * k_step_kept);
+  };
+  keep_largest(step, share.weight);
+  keep_largest(share.step, weights[level.number]);
+  keep_largest(level.step, 1);
+  const auto reach = [](Node& each, double& parent_now, double leeway) {
+    if (!each.startable) each.come_back(parent_now);
+    parent_now = std::max(parent_now, each.time());
+    each.lag = parent_now - each.time();
+    if (!each.startable) each.owed = std::max(each.lag, leeway);
+  };
+  reach(share, now, share_leeway());
+  reach(level, share.now, share.step);
+  reach(node, level.now, level.step);
   level.top = std::max(level.top, node.time() + seconds);
   const auto waiting = static_cast<double>(level.open.size() + (node.startable ? 0 : 1));
   level.now = std::min(level.top, level.now + seconds / waiting);
-  // What is blocked keeps what it is owed, seen from here.
-  if (!node.startable) node.blocked_at = level.now;
-  if (!level.startable) level.blocked_at = share.now;
-  if (!share.startable) share.blocked_at = now;
   while (!level.ahead.empty() && level.ahead.begin()->first <= level.now)
     drop(level.queues.at(level.ahead.begin()->second));
 }
@@ -173,7 +179,7 @@ void FairQueue::restore_virtual_time(double time) {
   state_->apply();
   state_->now = std::max(state_->now, time);
   for (auto& [number, share] : state_->shares)
-    if (!share.idle()) share.blocked_at = state_->now;
+    if (!share.idle()) share.owed = std::max(0.0, state_->now - share.settled);
 }
 
 std::vector<ShareNumber> FairQueue::take_changed_shares() {

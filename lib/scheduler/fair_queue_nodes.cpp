@@ -67,20 +67,20 @@ bool FairQueue::State::level_open(uint32_t level) const {
 
 namespace {
 // True when it changed.
-bool set_startable(Node& node, bool startable, double parent_now) {
+bool set_startable(Node& node, bool startable, double parent_now, double leeway) {
   if (node.startable == startable) return false;
   node.startable = startable;
   if (startable)
     node.come_back(parent_now);
   else
-    node.blocked_at = parent_now;
+    node.owed = std::max({node.lag, parent_now - node.time(), node.running != 0 ? leeway : 0});
   return true;
 }
 }  // namespace
 
 void FairQueue::State::refresh(QueueNode& node) {
   Level& level = *node.level;
-  if (!set_startable(node, node.queue->open && node.open_lanes > 0, level.now)) return;
+  if (!set_startable(node, node.queue->open && node.open_lanes > 0, level.now, level.step)) return;
   if (node.startable) {
     level.top = std::max(level.top, node.time());
     node.position = static_cast<uint32_t>(level.open.size());
@@ -96,13 +96,19 @@ void FairQueue::State::refresh(QueueNode& node) {
 
 void FairQueue::State::refresh(Level& level) {
   Share& share = *level.share;
-  if (!set_startable(level, !level.open.empty() && level_open(level.number), share.now)) return;
+  if (!set_startable(level, !level.open.empty() && level_open(level.number), share.now, share.step))
+    return;
   share.mask = static_cast<uint8_t>(share.mask ^ (1U << level.number));
   refresh(share);
 }
 
+// Urgency moves one share ahead of another by as many tasks as there are shares.
+double FairQueue::State::share_leeway() const {
+  return step * (1 + static_cast<double>(startable.size()));
+}
+
 void FairQueue::State::refresh(Share& share) {
-  if (!set_startable(share, share.mask != 0 && !share.paused, now)) return;
+  if (!set_startable(share, share.mask != 0 && !share.paused, now, share_leeway())) return;
   if (share.startable) {
     share.position = static_cast<uint32_t>(startable.size());
     startable.push_back(&share);
@@ -221,18 +227,18 @@ void FairQueue::State::settle_idle() {
     if (level.idle()) {
       while (!level.queues.empty()) drop(level.queues.begin()->second);
       level.now = level.top = 0;
-      level.blocked_at = k_never;
+      level.lag = level.owed = 0;
     }
     if (!share.idle()) continue;
     // All its levels come back at the same time, so the most urgent of what comes next goes first.
     for (const Level& l : share.levels) share.now = std::max(share.now, l.time());
-    share.blocked_at = k_never;
+    share.lag = share.owed = 0;
   }
   if (ready_lanes == 0 && running == 0) now = std::max(now, high);
 }
 
 void FairQueue::State::settle_idle(QueueNode& node) {
-  node.blocked_at = k_never;
+  node.lag = node.owed = 0;
   if (node.time() <= node.level->now || node.queue->servers.empty()) return drop(node);
   node.level->ahead.emplace(node.time(), node.queue->number);
 }

@@ -33,8 +33,8 @@ constexpr double k_never = -std::numeric_limits<double>::infinity();
 struct Node {
   double settled = 0;      // of what has ended
   double outstanding = 0;  // charges of what runs
-  // The parent's virtual time when it could start nothing any more; k_never: it idled since.
-  double blocked_at = k_never;
+  double lag = 0;          // how far behind its parent's time it was when it last started something
+  double owed = 0;         // how far behind it may be when it comes back; 0: it idled
   uint32_t running = 0;
   uint32_t ready_lanes = 0;
   bool startable = false;
@@ -42,14 +42,13 @@ struct Node {
   [[nodiscard]] double time() const { return settled + outstanding; }
   [[nodiscard]] bool idle() const { return running == 0 && ready_lanes == 0; }
   // Its time on coming back when its parent stands at `parent`. After idling: not behind the
-  // others. After being blocked (paused, no free agent) it is owed what it was owed before and what
-  // ended tasks gave back since, no more. Without this a share that was paused for a day would then
-  // have the machine for a day. Not simply a join: a share whose one agent is busy is blocked for
-  // as long as each of its tasks runs, and would lose each time what it is owed.
-  [[nodiscard]] double time_back(double parent) const {
-    const double owed = blocked_at - time();
-    return std::max(time(), parent - std::max(0.0, owed));
-  }
+  // others. After being blocked (paused, no free agent): behind by no more than it was when it last
+  // started something or when it was blocked. Without this a share that was paused for a day would
+  // then have the machine for a day. One that ran something meanwhile may be behind by the largest
+  // step of the others too (times their number for shares): a share whose one agent is busy is
+  // blocked for as long as each of its tasks runs, the others move on in steps of whole tasks, and
+  // a clamp at each step would cost it a quarter of its time.
+  [[nodiscard]] double time_back(double parent) const { return std::max(time(), parent - owed); }
   void come_back(double parent) { settled += time_back(parent) - time(); }
 };
 
@@ -77,8 +76,9 @@ struct OpenQueue {
 struct Level : Node {
   Share* share = nullptr;
   uint32_t number = 0;
-  double now = 0;  // virtual time of its queues
-  double top = 0;  // the largest time that a queue of it had
+  double now = 0;   // virtual time of its queues
+  double step = 0;  // the largest charge of late of one of them
+  double top = 0;   // the largest time that a queue of it had
   std::map<QueueNumber, QueueNode> queues;
   std::vector<OpenQueue> open;
   // Queues with nothing to do that are ahead of `now`: forgotten when it has passed them, else one
@@ -92,6 +92,7 @@ struct Share : Node {
   bool paused = false;
   bool changed = false;  // since take_changed_shares
   double now = 0;        // virtual time of its levels
+  double step = 0;       // the largest charge of late of one of them
   std::array<Level, k_priority_levels> levels;
   uint8_t mask = 0;               // levels that may start, bit 0 the most urgent
   uint8_t offered = 0;            // the same for one agent, during pick_for
@@ -198,6 +199,7 @@ struct FairQueue::State {
   uint32_t pressure = 0;
   std::array<bool, k_priority_levels> level_paused{};
   double now = 0;                 // virtual time of the shares
+  double step = 0;                // the largest charge of late of one of them
   double high = 0;                // the largest time of a share with nothing running
   std::optional<double> average;  // seconds that any task ran
 
@@ -229,6 +231,7 @@ struct FairQueue::State {
   fair::QueueNode& node_of(const Lane& lane);
   [[nodiscard]] const fair::QueueNode* find_node(const Lane& lane) const;
   [[nodiscard]] bool level_open(uint32_t level) const;
+  [[nodiscard]] double share_leeway() const;
   void refresh(fair::QueueNode& node);
   void refresh(fair::Level& level);
   void refresh(fair::Share& share);

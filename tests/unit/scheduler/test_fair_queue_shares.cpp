@@ -189,7 +189,7 @@ TEST_CASE("fair queue: being blocked while its one agent is busy costs a share n
   // The others are more urgent, so go first as long as they are not beyond the mean: the last share
   // is behind when its turn comes, and has to keep what it is owed while its task runs.
   constexpr ShareNumber k_shares = 6;
-  Simulator sim(1);
+  Simulator sim(3);
   std::mt19937 random(7);
   const auto submit = [&](ShareNumber share) {
     const bool last = share == k_shares;
@@ -201,7 +201,7 @@ TEST_CASE("fair queue: being blocked while its one agent is busy costs a share n
     for (int i = 0; i < 5; ++i) submit(s);
   }
   sim.on_start = [&](const SimTask& task) { submit(task.lane.share); };
-  sim.run_until(20000);
+  sim.run_until(10000);
   CHECK(share_of(sim, k_shares) == Approx(1.0 / k_shares).epsilon(0.05));
 }
 
