@@ -48,7 +48,6 @@ Status add_identity(const Arguments& arguments, Writer& task) {
     task.field("id", *id);
   }
   TRY_STATUS(add_text(arguments, "--idempotency-key", "idempotency_key", task));
-  if (const auto type = arguments.value("--type")) task.field("type", *type);
   if (const auto group = arguments.value("--group")) {
     TRY_STATUS(check_id(*group, "group id"));
     task.field("group", *group);
@@ -192,12 +191,14 @@ Status check_target(const Arguments& arguments, const std::string& agent) {
   return {};
 }
 
-Result<std::string> task_line(const Arguments& arguments, const std::string& agent, WallTime now) {
+Result<std::string> task_line(const Arguments& arguments, const std::string& agent, WallTime now,
+                              Identity identity) {
   TRY_STATUS(check_target(arguments, agent));
   Writer task;
   task.begin_object();
   if (!agent.empty()) task.field("agent", agent);
-  TRY_STATUS(add_identity(arguments, task));
+  if (identity == Identity::said) TRY_STATUS(add_identity(arguments, task));
+  if (const auto type = arguments.value("--type")) task.field("type", *type);
   if (const auto priority = TRY(parsed(arguments, "--priority", parse_priority)))
     task.field("priority", to_string(*priority));
   TRY_STATUS(add_dependencies(arguments, task));

@@ -59,9 +59,13 @@ inline constexpr Option k_start_options[] = {
 // The payload that `text` (JSON, @FILE, -) means, on one line.
 Result<std::string> read_payload(const std::string& text);
 
-// A task line from those options, without line feed. `agent` is "" with --require. What is relative
-// becomes absolute.
-Result<std::string> task_line(const Arguments& arguments, const std::string& agent, WallTime now);
+// Whether a line says id (or idempotency key) and group, or somebody else will.
+enum class Identity : uint8_t { said, left_out };
+
+// A task line from those options, without line feed; the payload comes last. `agent` is "" with
+// --require. What is relative becomes absolute.
+Result<std::string> task_line(const Arguments& arguments, const std::string& agent, WallTime now,
+                              Identity identity = Identity::said);
 // AGENT and --require exclude each other, and one of them must be.
 Status check_target(const Arguments& arguments, const std::string& agent);
 

@@ -291,3 +291,11 @@ fill_queue() {
   wait $waiter
   expect_equal "$(wc -l <out)" 150
 }
+
+@test "what means one run excludes --every, and its options need it" {
+  fabric spawn a -- true
+  refused 2 'exclude each other' fabric schedule a --every '@every 1h' --delay 5m
+  refused 2 'exclude each other' fabric schedule a --every '@every 1h' --wait
+  refused 2 'without --every' fabric schedule a --missed all
+  refused 2 'none of skip, once, all' fabric schedule a --every '@every 1h' --missed some
+}

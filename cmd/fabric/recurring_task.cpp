@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fabric/recurring_task.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "base/id.hpp"
+#include "base/json.hpp"
+#include "fabric/session.hpp"
+#include "fabric/task_options.hpp"
+
+namespace fabric::cmd {
+namespace {
+
+// TZ, else what /etc/localtime links to, by its IANA name.
+std::string local_zone() {
+  const char* variable = std::getenv("TZ");
+  if (variable && *variable) return *variable == ':' ? variable + 1 : variable;
+  std::array<char, 4096> target{};
+  const ssize_t n = ::readlink("/etc/localtime", target.data(), target.size());
+  const std::string_view path(target.data(), n > 0 ? static_cast<size_t>(n) : 0);
+  constexpr std::string_view k_zones = "zoneinfo/";
+  const size_t at = path.find(k_zones);
+  return at == std::string_view::npos ? "UTC" : std::string(path.substr(at + k_zones.size()));
+}
+
+}  // namespace
+
+Result<Recurring> recurring_task(const Arguments& arguments, const std::string& agent,
+                                 const std::string& every) {
+  Recurring recurring;
+  recurring.id = arguments.value("--id").value_or(make_uuid7());
+  TRY_STATUS(check_id(recurring.id, "task id"));
+  recurring.every = every;
+  if (every.empty()) return fail(ErrorCode::usage, "--every is empty");
+  recurring.timezone = arguments.value("--timezone").value_or(local_zone());
+  recurring.missed =
+      TRY(parsed(arguments, "--missed", parse_missed_runs)).value_or(MissedRuns::skip);
+  recurring.line = TRY(task_line(arguments, agent, system_clock().now(), Identity::left_out));
+  if (const auto group = arguments.value("--group")) {
+    TRY_STATUS(check_id(*group, "group id"));
+    json::Writer w;
+    w.begin_object().field("group", *group);
+    recurring.line = w.take() + "," + recurring.line.substr(1);
+  }
+  recurring.user = login_name();
+  recurring.correlation_id = correlation_id();
+  return recurring;
+}
+
+std::string encode_recurring(const Recurring& recurring) {
+  json::Writer w;
+  w.begin_object().field("id", recurring.id).field("every", recurring.every);
+  w.field("timezone", recurring.timezone).field("missed", to_string(recurring.missed));
+  w.field("line", recurring.line).field("user", recurring.user);
+  w.field("correlation_id", recurring.correlation_id).end_object();
+  return w.take();
+}
+
+Result<AddedRecurring> add_recurring(const config::Workspace& workspace,
+                                     const Recurring& recurring) {
+  Client client = TRY(Client::open(workspace));
+  const json::Document answer = TRY(client.perform("add_recurring", encode_recurring(recurring)));
+  AddedRecurring added{recurring.id, {}, client.supervised()};
+  if (const auto due = json::get_string(answer, "due"); due && !due->empty())
+    added.next_run = TRY(parse_rfc3339(*due));
+  return added;
+}
+
+}  // namespace fabric::cmd
