@@ -34,10 +34,8 @@ load helper
 }
 
 @test "an array waits for its tasks, and gives the code of the first that did not complete" {
-  fabric spawn a -- sh -c 'exit {payload}'
-  run --separate-stderr fabric schedule a --array 0,3,0 --wait
-  expect_status 2
-  run --separate-stderr fabric schedule a --array 0,3,4 --payload '"{item}"' --wait
+  fabric spawn a -- sh -c 'exit {payload.code}'
+  run --separate-stderr fabric schedule a --array 0,3,4 --payload '{"code": "{item}"}' --wait
   expect_status 3
 }
 

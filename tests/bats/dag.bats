@@ -2,30 +2,31 @@
 load helper
 
 @test "a DAG of TOML runs in order, with results handed on" {
-  fabric spawn a -- sh -c 'echo "$FABRIC_TASK_ID" >>/work/order; echo {payload}'
+  fabric spawn a -- sh -c 'echo "$FABRIC_TASK_ID" >>/work/order; printf "%s" "{payload.text}"'
   cat >dag.toml <<'END'
 [[task]]
 name = "report"
 agent = "a"
 priority = "critical"
 depends_on = ["left", "right"]
-payload = "got {tasks.left.result} and {tasks.right.result}"
+payload = { text = "got {tasks.left.result} and {tasks.right.result}" }
 
 [[task]]
 name = "left"
 agent = "a"
 depends_on = ["root"]
-payload = "L"
+payload = { text = "L" }
 
 [[task]]
 name = "right"
 agent = "a"
 depends_on = ["root"]
-payload = "R"
+payload = { text = "R" }
 
 [[task]]
 name = "root"
 agent = "a"
+payload = { text = "" }
 END
   run --separate-stderr fabric schedule --dag dag.toml --group g --wait
   expect_status 0
