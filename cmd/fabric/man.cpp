@@ -35,6 +35,7 @@ constexpr std::pair<std::string_view, std::string_view> k_exit_codes[] = {
 constexpr std::pair<std::string_view, std::string_view> k_environment[] = {
     {"FABRIC_WORKSPACE", "Directory of the workspace to work in, when -C is not given."},
     {"FABRIC_CORRELATION_ID", "Correlation id of what is done; else each command makes one."},
+    {"FABRIC_LEASE", "Lease of a claimed task, when --lease is not given; see fabric-claim(1)."},
     {"TRACEPARENT", "W3C trace context that new tasks belong to."},
     {"NO_COLOR", "When set, nothing is coloured."},
     {"COLUMNS", "Width for tables, instead of the terminal's."},

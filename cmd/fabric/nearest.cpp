@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "config/nearest.hpp"
+#include "base/nearest.hpp"
 
 namespace fabric::cmd {
 std::string nearest_name(std::string_view typed, const std::vector<std::string_view>& known) {
@@ -11,7 +11,7 @@ std::string nearest_name(std::string_view typed, const std::vector<std::string_v
   std::string_view best;
   size_t best_distance = std::max<size_t>(typed.size() / 3, 1) + 1;
   for (std::string_view name : known) {
-    const size_t d = config::edit_distance(typed, name);
+    const size_t d = edit_distance(typed, name);
     if (d < best_distance) {
       best = name;
       best_distance = d;

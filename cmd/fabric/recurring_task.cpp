@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/recurring_task.hpp"
 
-#include <unistd.h>
-
-#include <array>
-#include <cstdlib>
-
 #include "base/id.hpp"
 #include "base/json.hpp"
+#include "base/timezone.hpp"
 #include "fabric/session.hpp"
 #include "fabric/task_options.hpp"
+#include "scheduler/cron.hpp"
 
 namespace fabric::cmd {
 namespace {
 
-// TZ, else what /etc/localtime links to, by its IANA name.
-std::string local_zone() {
-  const char* variable = std::getenv("TZ");
-  if (variable && *variable) return *variable == ':' ? variable + 1 : variable;
-  std::array<char, 4096> target{};
-  const ssize_t n = ::readlink("/etc/localtime", target.data(), target.size());
-  const std::string_view path(target.data(), n > 0 ? static_cast<size_t>(n) : 0);
-  constexpr std::string_view k_zones = "zoneinfo/";
-  const size_t at = path.find(k_zones);
-  return at == std::string_view::npos ? "UTC" : std::string(path.substr(at + k_zones.size()));
+// Of whoever asks; "", which is that of whoever supervises, where it has no name.
+Result<std::string> local_zone() {
+  const std::string name = TRY(TimeZone::local()).name();
+  return TimeZone::load(name) ? name : std::string();
+}
+
+Result<std::string> zone_of(const Arguments& arguments) {
+  const auto given = arguments.value("--timezone");
+  if (!given) return local_zone();
+  TRY(in_context(TimeZone::load(*given), "--timezone"));
+  return *given;
 }
 
 }  // namespace
@@ -34,8 +32,8 @@ Result<Recurring> recurring_task(const Arguments& arguments, const std::string& 
   recurring.id = arguments.value("--id").value_or(make_uuid7());
   TRY_STATUS(check_id(recurring.id, "task id"));
   recurring.every = every;
-  if (every.empty()) return fail(ErrorCode::usage, "--every is empty");
-  recurring.timezone = arguments.value("--timezone").value_or(local_zone());
+  TRY(in_context(CronExpression::parse(every), "--every"));
+  recurring.timezone = TRY(zone_of(arguments));
   recurring.missed =
       TRY(parsed(arguments, "--missed", parse_missed_runs)).value_or(MissedRuns::skip);
   recurring.line = TRY(task_line(arguments, agent, system_clock().now(), Identity::left_out));

@@ -134,11 +134,13 @@ std::string agent_facts(const AgentView& view, WallTime now) {
   facts.add("health", std::string(to_string(view.agent.health)));
   if (!view.agent.detail.empty()) facts.add("detail", view.agent.detail);
   facts.add("kind", std::string(to_string(definition.kind)));
-  facts.add("command", join(definition.command, " "));
+  if (!definition.command.empty()) facts.add("command", join(definition.command, " "));
   if (!definition.model.empty()) facts.add("model", definition.model);
   if (!definition.tools.empty()) facts.add("tools", join(definition.tools, " "));
-  facts.add("isolation", std::string(to_string(definition.isolation)));
-  facts.add("limits", limits_in_words(definition.limits));
+  if (definition.kind != AgentKind::external) {
+    facts.add("isolation", std::string(to_string(definition.isolation)));
+    facts.add("limits", limits_in_words(definition.limits));
+  }
   if (!definition.user.empty()) facts.add("user", definition.user);
   if (!definition.labels.empty()) facts.add("labels", pairs_in_words(definition.labels));
   if (view.agent.pid > 0) facts.add("pid", std::to_string(view.agent.pid));

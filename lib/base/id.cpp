@@ -2,10 +2,9 @@
 #include "base/id.hpp"
 
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <sys/random.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <mutex>

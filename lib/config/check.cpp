@@ -22,7 +22,10 @@ void check_agent(const Workspace& workspace, const std::string& id, const Draft&
   Draft draft = settings;
   const size_t before = problems.size();
   const bool there = apply_agent_layer(workspace, id, draft, problems);
-  if (!there || problems.size() != before || !draft.settings.agent_defaults.command.empty()) return;
+  const AgentDefinition& agent = draft.settings.agent_defaults;
+  if (!there || problems.size() != before || !agent.command.empty() ||
+      agent.kind == AgentKind::external)
+    return;
   const std::string file = workspace.agent_file(id);
   problems.push_back(
       {file,

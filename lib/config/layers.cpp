@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "config/nearest.hpp"
+#include "base/nearest.hpp"
 #include "config/settings_table.hpp"
 
 namespace fabric::config {
@@ -53,7 +53,7 @@ class Walk {
     setting.set(draft_.settings, node, own);
     for (const auto& c : own.list())
       complaints.add(c.at, shown(setting.key) + ": " + c.message, c.hint);
-    if (setting.map) {
+    if (setting.is_table()) {
       for (const Node& member : node.children)
         draft_.origins[std::string(setting.key) + "." + member.key] = place(file_, member.key_at);
     } else if (complaints.size() == before) {

@@ -43,9 +43,14 @@ Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
   if (flags.cpu_millicores) agent.limits.cpu_millicores = *flags.cpu_millicores;
   if (flags.pids) agent.limits.pids = *flags.pids;
   if (flags.max_concurrent_tasks) agent.max_concurrent_tasks = *flags.max_concurrent_tasks;
+  if (flags.max_queue_depth) agent.max_queue_depth = *flags.max_queue_depth;
+  if (flags.pool) agent.pool = *flags.pool;
   if (agent.max_concurrent_tasks < 1 || agent.max_concurrent_tasks > k_most_concurrent_tasks)
     return fail(ErrorCode::usage,
                 "max_concurrent_tasks is from 1 to " + std::to_string(k_most_concurrent_tasks));
+  if (agent.max_queue_depth < 1 || agent.max_queue_depth > k_most_tasks)
+    return fail(ErrorCode::usage, "max_queue_depth is from 1 to " + std::to_string(k_most_tasks));
+  if (!agent.pool.empty()) TRY_STATUS(check_id(agent.pool, "pool"));
   if (flags.user) TRY_STATUS(check_id(*flags.user, "user"));
   TRY_STATUS(check_plain_text("the model", agent.model));
   for (const std::string& tool : agent.tools) TRY_STATUS(check_plain_text("a tool", tool));
@@ -58,6 +63,22 @@ Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
     put(agent.env, name, value);
   }
   return {};
+}
+
+// Of an external agent nothing is started: it claims its tasks by itself.
+Status check_agent_command(const Workspace& workspace, const std::string& id,
+                           const AgentFlags& flags, AgentDefinition& agent) {
+  if (agent.kind == AgentKind::external) {
+    if (flags.command)
+      return fail(ErrorCode::usage, "agent " + id + " is external: fabric starts no command for it",
+                  "leave out what follows '--', or choose --kind exec or --kind worker");
+    agent.command.clear();
+    return {};
+  }
+  if (agent.command.empty())
+    return fail(ErrorCode::usage, "agent " + id + " has no command",
+                "give one after --, or write it into " + workspace.agent_file(id));
+  return in_context(check_command(agent.command), "agent " + id);
 }
 
 }  // namespace
@@ -80,10 +101,7 @@ Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string
   TRY_STATUS(first_of(problems));
   AgentDefinition agent = std::move(draft.settings.agent_defaults);
   TRY_STATUS(apply_flags(flags, agent));
-  if (agent.command.empty())
-    return fail(ErrorCode::usage, "agent " + id + " has no command",
-                "give one after --, or write it into " + workspace.agent_file(id));
-  TRY_STATUS(in_context(check_command(agent.command), "agent " + id));
+  TRY_STATUS(check_agent_command(workspace, id, flags, agent));
   if (agent.user.empty()) agent.user = login_name();
   return agent;
 }

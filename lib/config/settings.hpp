@@ -6,10 +6,12 @@
 // name.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -19,13 +21,35 @@
 
 namespace fabric::config {
 
+using NumberMap = std::vector<std::pair<std::string, uint32_t>>;
+
+// [scheduler]
+struct SchedulerSettings {
+  uint32_t max_concurrent_tasks = 0;  // of the whole workspace; 0: no limit
+  uint64_t max_pending_tasks = 1000000;
+  std::array<uint32_t, k_priority_levels> weights{64, 16, 4, 1};  // by Priority
+  NumberMap slots;                                                // label -> how many there are
+  NumberMap pools;   // pool -> tasks at a time; 0: no limit
+  NumberMap shares;  // share group -> weight; 1 where it is not named
+  uint32_t pressure_cpu = 95, pressure_memory = 20;  // per cent of PSI `some avg10`; 0: off
+  uint64_t keep_events = 1000000;
+};
+
+// [retention]: of finished tasks and their logs. 0: no limit
+struct RetentionSettings {
+  uint64_t tasks = 100000;
+  Duration age = Duration::seconds(int64_t{30} * 86400);
+  uint64_t log_bytes = uint64_t{10} << 30;
+};
+
 struct Settings {
   std::string tenant_name;  // tenant.toml `name`; "" without a tenant
   // [supervisor]
   Duration orphan_grace = Duration::seconds(600);  // agents live this long without a supervisor
   Duration stop_timeout = Duration::seconds(30);   // `down` waits this long for running tasks
-  struct Scheduler { uint32_t pressure_cpu = 0, pressure_memory = 0; } scheduler;
   uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
+  SchedulerSettings scheduler;
+  RetentionSettings retention;
   // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but
   // command)
   AgentDefinition agent_defaults;
@@ -46,14 +70,15 @@ struct AgentFlags {
   std::optional<IsolationLevel> isolation;
   std::optional<uint64_t> memory_bytes;
   std::optional<uint32_t> cpu_millicores, pids;
-  std::optional<uint32_t> max_concurrent_tasks;
+  std::optional<uint32_t> max_concurrent_tasks, max_queue_depth;
+  std::optional<std::string> pool;
   Metadata labels;  // added to the labels of the files
   Metadata env;     // added likewise
 };
 
 Result<Settings> load_settings(const Workspace& workspace);
 // The definition of one agent: defaults, agent.toml when there is one, flags. usage error when
-// neither flags nor agent.toml give a command; id checked.
+// neither flags nor agent.toml give a command (an external agent has none); id checked.
 Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
                                    const AgentFlags& flags);
 // Every effective value in key order; with `agent`, those of its definition too.

@@ -45,6 +45,12 @@ void read_limit32(const N& n, uint32_t& out, uint32_t most, C& c) {
   out = static_cast<uint32_t>(wide);
 }
 
+void read_count64(const N& n, uint64_t& out, C& c) {
+  auto narrow = static_cast<uint32_t>(out);
+  read_count(n, narrow, 1, k_most_tasks, c);
+  out = narrow;
+}
+
 void read_memory_mb(const N& n, uint64_t& bytes, C& c) {
   uint64_t megabytes = 0;
   const size_t before = c.size();
@@ -74,6 +80,54 @@ const std::vector<Setting>& settings_table() {
        [](S& s, const N& n, C& c) { read_count(n, s.max_lost_attempts, 1, 1000, c); },
        [](const S& s) { return std::to_string(s.max_lost_attempts); }},
 
+      {"scheduler.max_concurrent_tasks", "integer or \"none\"", "tasks that run at a time in the whole workspace", k_settings_files,
+       [](S& s, const N& n, C& c) { read_limit32(n, s.scheduler.max_concurrent_tasks, k_most_tasks, c); },
+       [](const S& s) { return limit(s.scheduler.max_concurrent_tasks); }},
+      {"scheduler.max_pending_tasks", "integer", "tasks that wait in the whole workspace; more are refused", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count64(n, s.scheduler.max_pending_tasks, c); },
+       [](const S& s) { return std::to_string(s.scheduler.max_pending_tasks); }},
+      {"scheduler.pressure_cpu", "integer or \"none\"",
+       "per cent of the last 10 s in which tasks waited for a processor (PSI), above which less urgent tasks wait", k_settings_files,
+       [](S& s, const N& n, C& c) { read_limit32(n, s.scheduler.pressure_cpu, 100, c); },
+       [](const S& s) { return limit(s.scheduler.pressure_cpu); }},
+      {"scheduler.pressure_memory", "integer or \"none\"", "the same for memory", k_settings_files,
+       [](S& s, const N& n, C& c) { read_limit32(n, s.scheduler.pressure_memory, 100, c); },
+       [](const S& s) { return limit(s.scheduler.pressure_memory); }},
+      {"scheduler.keep_events", "integer", "events kept in the store; the oldest go first", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count64(n, s.scheduler.keep_events, c); },
+       [](const S& s) { return std::to_string(s.scheduler.keep_events); }},
+      {"scheduler.weights.critical", "integer", "part of the turns that critical tasks get, beside the other levels", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count(n, s.scheduler.weights[0], 1, 1000000, c); },
+       [](const S& s) { return std::to_string(s.scheduler.weights[0]); }},
+      {"scheduler.weights.high", "integer", "part of the turns that high tasks get, beside the other levels", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count(n, s.scheduler.weights[1], 1, 1000000, c); },
+       [](const S& s) { return std::to_string(s.scheduler.weights[1]); }},
+      {"scheduler.weights.normal", "integer", "part of the turns that normal tasks get, beside the other levels", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count(n, s.scheduler.weights[2], 1, 1000000, c); },
+       [](const S& s) { return std::to_string(s.scheduler.weights[2]); }},
+      {"scheduler.weights.low", "integer", "part of the turns that low tasks get, beside the other levels", k_settings_files,
+       [](S& s, const N& n, C& c) { read_count(n, s.scheduler.weights[3], 1, 1000000, c); },
+       [](const S& s) { return std::to_string(s.scheduler.weights[3]); }},
+      {"scheduler.slots", "table of integers", "how many slots there are of each label that tasks ask for; merged over the files, key by key", k_settings_files,
+       [](S& s, const N& n, C& c) { read_numbers(n, s.scheduler.slots, "label", {0, 1000000}, c); }, nullptr, nullptr,
+       [](const S& s) -> const NumberMap& { return s.scheduler.slots; }},
+      {"scheduler.pools", "table of integers", "tasks that run at a time over all agents of a pool, 0 for no limit; merged over the files, key by key", k_settings_files,
+       [](S& s, const N& n, C& c) { read_numbers(n, s.scheduler.pools, "pool", {0, k_most_tasks}, c); }, nullptr, nullptr,
+       [](const S& s) -> const NumberMap& { return s.scheduler.pools; }},
+      {"scheduler.shares", "table of integers", "weights of share groups, 1 for those that are not named; merged over the files, key by key", k_settings_files,
+       [](S& s, const N& n, C& c) { read_numbers(n, s.scheduler.shares, "share", {1, 1000}, c); }, nullptr, nullptr,
+       [](const S& s) -> const NumberMap& { return s.scheduler.shares; }},
+
+      {"retention.tasks", "integer or \"none\"", "finished tasks kept at most; the oldest go first", k_settings_files,
+       [](S& s, const N& n, C& c) { read_limit(n, s.retention.tasks, k_most_tasks, c); },
+       [](const S& s) { return limit(s.retention.tasks); }},
+      {"retention.age", "duration or \"none\"", "how long a finished task is kept", k_settings_files,
+       [](S& s, const N& n, C& c) { read_age(n, s.retention.age, c); },
+       [](const S& s) { return s.retention.age.ns == 0 ? limit(0) : text(s.retention.age); }},
+      {"retention.log_bytes", "size or \"none\"", "bytes kept of the logs of all tasks together; the oldest go first", k_settings_files,
+       [](S& s, const N& n, C& c) { read_size_limit(n, s.retention.log_bytes, c); },
+       [](const S& s) { return s.retention.log_bytes == 0 ? limit(0) : text(size_to_string(s.retention.log_bytes)); }},
+
       {"agent.command", "array of strings",
        "program and arguments, run without a shell; `{payload.KEY}` in an argument is replaced", k_agent,
        [](S& s, const N& n, C& c) { read_command(n, s.agent_defaults.command, c); },
@@ -89,11 +143,18 @@ const std::vector<Setting>& settings_table() {
        [](S& s, const N& n, C& c) { read_list(n, s.agent_defaults.tools, c); },
        [](const S& s) { return text(s.agent_defaults.tools); }},
       {"agent.user", "string", "whose agent it is; empty: the caller's login name", k_every_file,
-       [](S& s, const N& n, C& c) { read_user(n, s.agent_defaults.user, c); },
+       [](S& s, const N& n, C& c) { read_id_or_empty(n, s.agent_defaults.user, c); },
        [](const S& s) { return text(s.agent_defaults.user); }},
       {"agent.max_concurrent_tasks", "integer", "tasks the agent runs at a time", k_every_file,
        [](S& s, const N& n, C& c) { read_count(n, s.agent_defaults.max_concurrent_tasks, 1, k_most_concurrent_tasks, c); },
        [](const S& s) { return std::to_string(s.agent_defaults.max_concurrent_tasks); }},
+      {"agent.max_queue_depth", "integer",
+       "tasks of the agent that may wait, those that wait for others included; more are refused", k_every_file,
+       [](S& s, const N& n, C& c) { read_count(n, s.agent_defaults.max_queue_depth, 1, k_most_tasks, c); },
+       [](const S& s) { return std::to_string(s.agent_defaults.max_queue_depth); }},
+      {"agent.pool", "string", "agents that share a limit, see `scheduler.pools`; empty: none", k_every_file,
+       [](S& s, const N& n, C& c) { read_id_or_empty(n, s.agent_defaults.pool, c); },
+       [](const S& s) { return text(s.agent_defaults.pool); }},
       {"agent.timeout_seconds", "number or \"none\"",
        "running time after which a task of the agent is stopped, where the task says nothing else", k_every_file,
        [](S& s, const N& n, C& c) { read_seconds(n, s.agent_defaults.timeout, c); },

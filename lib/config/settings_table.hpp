@@ -18,8 +18,12 @@ struct Setting {
   std::string_view meaning;  // one line
   unsigned files;            // FileKind bits: where it may stand
   void (*set)(Settings&, const Node&, Complaints&);
-  std::string (*value)(const Settings&);              // as TOML; nullptr for a table of strings
-  const Metadata& (*map)(const Settings&) = nullptr;  // for a table of strings
+  // One of these three:
+  std::string (*value)(const Settings&) = nullptr;         // as TOML
+  const Metadata& (*map)(const Settings&) = nullptr;       // of a table of strings
+  const NumberMap& (*numbers)(const Settings&) = nullptr;  // of a table of integers
+  // Its members are named by whoever writes the file, and merge over the files, key by key.
+  [[nodiscard]] bool is_table() const { return !value; }
 };
 
 const std::vector<Setting>& settings_table();

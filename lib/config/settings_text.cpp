@@ -11,7 +11,20 @@ std::string_view table_of(std::string_view key) {
   const size_t dot = key.rfind('.');
   return dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
 }
-std::string_view name_of(std::string_view key) { return key.substr(key.rfind('.') + 1); }
+
+// The table that a setting is shown under. Those of the scheduler stand under one heading, for
+// `pools = {web = 4}` below [scheduler] would clash with a heading [scheduler.pools] later on.
+std::string_view heading_of(const Setting& setting) {
+  constexpr std::string_view scheduler = "scheduler";
+  if (setting.key.starts_with(scheduler)) return scheduler;
+  return setting.map ? setting.key : table_of(setting.key);
+}
+
+std::string example_of(const Setting& setting, std::string_view heading) {
+  if (setting.map) return "NAME = \"value\"";
+  const std::string name(setting.key.substr(heading.size() + 1));
+  return name + " = " + (setting.value ? setting.value(Settings{}) : "{ NAME = 1 }");
+}
 
 std::string default_of(const Setting& setting) {
   return setting.value ? setting.value(Settings{}) : std::string("{}");
@@ -32,16 +45,14 @@ std::string default_settings_file() {
   std::string_view table;
   for (const Setting& setting : settings_table()) {
     if (!(setting.files & k_workspace)) continue;
-    std::string_view parent = setting.map ? setting.key : table_of(setting.key);
+    const std::string_view parent = heading_of(setting);
     if (parent == "agent" && table != parent)
       out +=
           "\n# Defaults of every agent; an agents/ID/agent.toml has the same keys without [agent].";
     if (parent != table) out += "\n[" + std::string(parent) + "]\n";
     table = parent;
     out += "# " + std::string(setting.meaning) + " (" + std::string(setting.type) + ")\n";
-    out += setting.map
-               ? "# NAME = \"value\"\n"
-               : "# " + std::string(name_of(setting.key)) + " = " + default_of(setting) + "\n";
+    out += "# " + example_of(setting, parent) + "\n";
   }
   return out;
 }

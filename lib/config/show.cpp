@@ -32,8 +32,12 @@ Result<std::vector<EffectiveValue>> show(const Workspace& workspace, const std::
       add(key, setting.value(draft.settings));
       continue;
     }
-    for (const auto& [name, value] : setting.map(draft.settings))
-      add(key + "." + name, quoted(value, std::string::npos));
+    if (setting.map)
+      for (const auto& [name, value] : setting.map(draft.settings))
+        add(key + "." + name, quoted(value, std::string::npos));
+    else
+      for (const auto& [name, value] : setting.numbers(draft.settings))
+        add(key + "." + name, std::to_string(value));
   }
   std::sort(out.begin(), out.end(),
             [](const EffectiveValue& a, const EffectiveValue& b) { return a.key < b.key; });

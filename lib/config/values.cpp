@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/values.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/id.hpp"
@@ -76,7 +75,7 @@ void read_id(const Node& node, std::string& out, Complaints& complaints) {
   if (accept(check_id(node.text, "name"), node, complaints)) out = node.text;
 }
 
-void read_user(const Node& node, std::string& out, Complaints& complaints) {
+void read_id_or_empty(const Node& node, std::string& out, Complaints& complaints) {
   if (node.type == Type::string && node.text.empty())
     out.clear();
   else
@@ -120,6 +119,13 @@ void read_seconds(const Node& node, Duration& out, Complaints& complaints) {
   out = Duration{std::llround(seconds * 1e9)};
 }
 
+void read_age(const Node& node, Duration& out, Complaints& complaints) {
+  if (says_none(node))
+    out = Duration{};
+  else if (is(Type::string, node, "duration such as \"30s\" or \"none\"", complaints))
+    read_duration(node, out, complaints);
+}
+
 void read_size(const Node& node, uint64_t& out, Complaints& complaints) {
   if (node.type == Type::integer && node.integer >= 0) {
     out = static_cast<uint64_t>(node.integer);
@@ -127,6 +133,13 @@ void read_size(const Node& node, uint64_t& out, Complaints& complaints) {
   }
   if (is(Type::string, node, "size such as \"64M\", or a number of bytes", complaints))
     take(parse_size(node.text), out, node, complaints);
+}
+
+void read_size_limit(const Node& node, uint64_t& out, Complaints& complaints) {
+  if (says_none(node))
+    out = 0;
+  else
+    read_size(node, out, complaints);
 }
 
 void read_count(const Node& node, uint32_t& out, uint32_t least, uint32_t most,
@@ -189,12 +202,17 @@ void read_map(const Node& node, Metadata& out,
   }
 }
 
-void put(Metadata& map, const std::string& name, const std::string& value) {
-  auto it = std::find_if(map.begin(), map.end(), [&](const auto& m) { return m.first == name; });
-  if (it == map.end())
-    map.emplace_back(name, value);
-  else
-    it->second = value;
+void read_numbers(const Node& node, NumberMap& out, std::string_view what, Range range,
+                  Complaints& complaints) {
+  if (!is(Type::table, node, "table of integers", complaints)) return;
+  for (const Node& member : node.children) {
+    uint32_t value = 0;
+    const size_t before = complaints.size();
+    read_count(member, value, range.least, range.most, complaints);
+    if (Status status = check_id(member.key, what); !status)
+      complaints.add(member.key_at, status.error().message, status.error().hint);
+    if (complaints.size() == before) put(out, member.key, value);
+  }
 }
 
 }  // namespace fabric::config

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "config/settings.hpp"
 #include "config/toml_tree.hpp"
 #include "model/agent.hpp"
 
@@ -35,7 +36,8 @@ class Complaints {
 constexpr Duration k_longest = Duration::seconds(int64_t{366} * 86400);
 constexpr uint64_t k_most_memory_mb = uint64_t{1} << 30;  // 1 PiB
 constexpr size_t k_max_text = 32768;                      // bytes of one string value
-constexpr uint32_t k_most_concurrent_tasks = 1024;
+constexpr uint32_t k_most_concurrent_tasks = 1024;        // of one agent
+constexpr uint32_t k_most_tasks = 1000000000;  // that any limit or number to keep can say
 
 // Text within quotes, control characters escaped, shortened: for messages and for values as TOML.
 std::string quoted(std::string_view text, size_t longest = 60);
@@ -49,13 +51,15 @@ Status check_plain_text(std::string_view what, const std::string& text);
 // Each leaves `out` alone after a complaint.
 void read_text(const Node& node, std::string& out, Complaints& complaints);
 void read_id(const Node& node, std::string& out, Complaints& complaints);
-void read_user(const Node& node, std::string& out, Complaints& complaints);  // an id, or ""
+void read_id_or_empty(const Node& node, std::string& out, Complaints& complaints);
 void read_list(const Node& node, std::vector<std::string>& out, Complaints& complaints);
 void read_command(const Node& node, std::vector<std::string>& out, Complaints& complaints);
 void read_duration(const Node& node, Duration& out, Complaints& complaints);
 void read_seconds(const Node& node, Duration& out,
-                  Complaints& complaints);  // 0 or "none": no limit
+                  Complaints& complaints);                               // 0 or "none": no limit
+void read_age(const Node& node, Duration& out, Complaints& complaints);  // 0 or "none": no limit
 void read_size(const Node& node, uint64_t& out, Complaints& complaints);
+void read_size_limit(const Node& node, uint64_t& out, Complaints& complaints);  // likewise
 void read_count(const Node& node, uint32_t& out, uint32_t least, uint32_t most,
                 Complaints& complaints);
 void read_limit(const Node& node, uint64_t& out, uint64_t most, Complaints& complaints);
@@ -66,7 +70,23 @@ void read_level(const Node& node, IsolationLevel& out, Complaints& complaints);
 void read_map(const Node& node, Metadata& out,
               Status (*check)(const std::string& name, const std::string& value),
               Complaints& complaints);
+struct Range {
+  uint32_t least, most;
+};
+// Merges by key into `out`. The names are ids; `what` ("pool") is for messages.
+void read_numbers(const Node& node, NumberMap& out, std::string_view what, Range range,
+                  Complaints& complaints);
+
 // Sets or appends one member.
-void put(Metadata& map, const std::string& name, const std::string& value);
+template <class Value>
+void put(std::vector<std::pair<std::string, Value>>& map, const std::string& name,
+         const Value& value) {
+  for (auto& member : map)
+    if (member.first == name) {
+      member.second = value;
+      return;
+    }
+  map.emplace_back(name, value);
+}
 
 }  // namespace fabric::config

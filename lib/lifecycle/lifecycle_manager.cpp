@@ -104,9 +104,9 @@ Result<Agent> LifecycleManager::change(std::string_view id, AgentEvent event, st
     agent.pid_start_time = 0;
   }
   TRY_STATUS(txn_.save_agent(agent));
-  TRY_STATUS(note(EventKind::agent_state, agent,
-                  std::string(to_string(agent.state)) +
-                      (agent.detail.empty() ? "" : ": " + agent.detail)));
+  TRY_STATUS(note(
+      EventKind::agent_state, agent,
+      std::string(to_string(agent.state)) + (agent.detail.empty() ? "" : ": " + agent.detail)));
   return agent;
 }
 

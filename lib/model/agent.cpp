@@ -9,7 +9,7 @@ namespace {
 constexpr std::array<std::string_view, 6> k_agent_states{"starting", "ready",   "busy",
                                                          "stopping", "stopped", "failed"};
 constexpr std::array<std::string_view, 3> k_kinds{"exec", "worker", "external"};
-}
+}  // namespace
 
 std::string_view to_string(AgentKind kind) { return k_kinds[static_cast<size_t>(kind)]; }
 

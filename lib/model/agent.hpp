@@ -34,9 +34,10 @@ struct AgentDefinition {
   Metadata labels;
   Metadata env;  // values set, in addition to fabric's own
   uint32_t max_concurrent_tasks = 1;
-  uint32_t max_queue_depth = 1000;  // pending tasks, those that wait for others included; 0: no limit
-  std::string pool;                 // a set of agents that share a limit and can be asked for; "": none
-  Duration timeout;                                // default for its tasks; 0: none
+  uint32_t max_queue_depth =
+      1000;          // pending tasks, those that wait for others included; 0: no limit
+  std::string pool;  // a set of agents that share a limit and can be asked for; "": none
+  Duration timeout;  // default for its tasks; 0: none
   Duration grace = Duration::seconds(5);           // between stop signal and kill
   uint64_t max_output_bytes = uint64_t{64} << 20;  // kept of each stream of a task
 };

@@ -23,8 +23,8 @@ struct Recurring {
   std::string line;  // the task, as one line of a submission, without id
   std::string user, correlation_id;
   WallTime created_at;
-  WallTime due;        // the next run; each run has the id of this and its time, so it runs once
-  WallTime last_run;   // due time of the last run that was scheduled
+  WallTime due;       // the next run; each run has the id of this and its time, so it runs once
+  WallTime last_run;  // due time of the last run that was scheduled
   uint64_t runs = 0;
   uint64_t missed_runs = 0;
   std::string detail;  // why the last run could not be scheduled; "" when it could

@@ -41,8 +41,7 @@ Result<Backoff> parse_backoff(std::string_view text) {
 }
 
 std::string to_string(const Backoff& backoff) {
-  if (backoff.exponential)
-    return "exp:" + to_string(backoff.first) + ":" + to_string(backoff.most);
+  if (backoff.exponential) return "exp:" + to_string(backoff.first) + ":" + to_string(backoff.most);
   return backoff.first.ns == 0 ? "none" : to_string(backoff.first);
 }
 

@@ -83,7 +83,7 @@ struct Task {
   std::string exclusive;  // no two tasks with the same key run at a time; "": none
   std::string group;      // of an array or a DAG; "": none
   Requirements require;   // whichever agent has all of these; then `agent` is where it went
-  std::string user;                     // who scheduled it
+  std::string user;       // who scheduled it
   std::string correlation_id;
   std::string traceparent;  // W3C; made at schedule or taken from the caller
 
@@ -95,10 +95,10 @@ struct Task {
   uint64_t attempt_id = 0;  // fencing token: unique in the workspace, never reused
   uint32_t lost_attempts = 0;
   uint32_t retries = 0;  // used so far
-  Lane lane;             // where it queues; its level may be above its priority (see AgentScheduler)
-  WallTime not_before;   // pending: when its start or its next attempt is due
-  WallTime lease_until;  // running at an external agent: until then it is that agent's
-  bool dead = false;     // ended badly with no retry left: in the dead-letter list
+  Lane lane;            // where it queues; its level may be above its priority (see AgentScheduler)
+  WallTime not_before;  // pending: when its start or its next attempt is due
+  WallTime lease_until;              // running at an external agent: until then it is that agent's
+  bool dead = false;                 // ended badly with no retry left: in the dead-letter list
   std::string retried_as, retry_of;  // id of the task that repeats it, that it repeats
   WallTime created_at, started_at, finished_at;
   std::optional<int> exit_code;
@@ -148,7 +148,8 @@ constexpr size_t k_max_requirements = 8;
 constexpr size_t k_max_batch = 100000;
 
 // Same content as far as the submitter said it (id, agent, type, payload, priority, metadata,
-// depends_on, timeouts, retries and the like): what decides between "the same task again" and "already exists".
+// depends_on, timeouts, retries and the like): what decides between "the same task again" and
+// "already exists".
 bool same_submission(const Task& a, const Task& b);
 
 }  // namespace fabric

@@ -2,6 +2,7 @@
 #include "scheduler/agent_scheduler.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "model/references.hpp"
 #include "scheduler/dependencies.hpp"
@@ -94,20 +95,19 @@ Status AgentScheduler::find_queue(Task& task) {
   task.lane.share = TRY(txn_.number_of(store::NameKind::share, task.share));
   task.lane.level = task.priority;
   task.lane.slot_class =
-      task.slots.empty()
-          ? 0
-          : TRY(txn_.number_of(store::NameKind::slot_class, to_string(task.slots)));
+      task.slots.empty() ? 0
+                         : TRY(txn_.number_of(store::NameKind::slot_class, to_string(task.slots)));
   return {};
 }
 
 // `depths_` counts along, so that a batch costs two look-ups and not two for each task.
-Status AgentScheduler::check_depth(const Task& task) {
+Status AgentScheduler::check_depth(const Task& task, Depth::Of of) {
   auto [whole, fresh] = depths_.try_emplace(0);
   if (fresh) whole->second = {TRY(txn_.counts()).pending, rules_.max_pending_tasks};
   Depth& workspace = whole->second;
   Depth& queue = depths_.at(task.lane.queue);
   if (queue.limit != 0 && queue.pending >= queue.limit) return full(task, queue, false);
-  if (workspace.limit != 0 && workspace.pending >= workspace.limit)
+  if (of == Depth::Of::added && workspace.limit != 0 && workspace.pending >= workspace.limit)
     return full(task, workspace, true);
   ++queue.pending;
   ++workspace.pending;
@@ -135,7 +135,8 @@ Result<std::vector<AgentScheduler::Dependency*>> AgentScheduler::dependencies_of
     if (first_time) {
       std::optional<Task> found = TRY(txn_.find_task(id));
       if (!found)
-        return fail(ErrorCode::not_found, "dependency " + id + " of task " + task.id + " not found");
+        return fail(ErrorCode::not_found,
+                    "dependency " + id + " of task " + task.id + " not found");
       at->second = dependency_of(*found);
     }
     dependencies.push_back(&at->second);
@@ -159,13 +160,11 @@ Result<bool> AgentScheduler::settle_at_once(Task& task,
   }
   if (task.after == AfterPolicy::any && one_completed) open.clear();
   const bool hopeless =
-      failed != nullptr &&
-      (task.after == AfterPolicy::success ||
-       (task.after == AfterPolicy::any && open.empty() && !one_completed));
+      failed != nullptr && (task.after == AfterPolicy::success ||
+                            (task.after == AfterPolicy::any && open.empty() && !one_completed));
   if (!hopeless) return false;
   open.clear();
-  task.state =
-      failed->state == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
+  task.state = failed->state == TaskState::cancelled ? TaskState::cancelled : TaskState::failed;
   task.reason = Reason::dependency;
   task.detail = failed->why;
   task.finished_at = now_;
@@ -179,38 +178,45 @@ Status AgentScheduler::add(Task& task, const std::vector<Dependency*>& dependenc
   if (TRY(settle_at_once(task, dependencies, open))) {
     TRY_STATUS(txn_.add_task(task, {}));
     TRY_STATUS(note(EventKind::task_scheduled, task));
-    return note(task.state == TaskState::cancelled ? EventKind::task_cancelled
-                                                   : EventKind::task_failed,
-                task, task.detail);
+    return note(
+        task.state == TaskState::cancelled ? EventKind::task_cancelled : EventKind::task_failed,
+        task, task.detail);
   }
   TRY_STATUS(check_depth(task));
   task.waiting_on = static_cast<uint32_t>(open.size());
   TRY_STATUS(decide_place(task));
   TRY_STATUS(txn_.add_task(task, open));
   TRY_STATUS(took_place(task));
+  TRY_STATUS(pin_results(task, true));
   TRY_STATUS(note(EventKind::task_scheduled, task));
+  if (open.empty()) return {};
+  std::vector<uint64_t> less_urgent;
   for (Dependency* dependency : dependencies)
     if (!is_terminal(dependency->state) && dependency->level > task.lane.level) {
-      TRY_STATUS(raise(dependency->sequence, task.lane.level));
+      less_urgent.push_back(dependency->sequence);
       dependency->level = task.lane.level;
     }
-  return {};
+  return raise(std::move(less_urgent), task.lane.level);
 }
 
-// What an urgent task waits for is as urgent itself, and what that waits for.
-Status AgentScheduler::raise(uint64_t sequence, Priority level) {
-  std::vector<uint64_t> open{sequence};
+// What an urgent task waits for is as urgent itself, and what that waits for; also what runs, since
+// it may come back to its queue.
+Status AgentScheduler::raise(std::vector<uint64_t> open, Priority level) {
+  std::set<std::string> keys;
   while (!open.empty()) {
     const uint64_t next = open.back();
     open.pop_back();
     std::optional<Task> task = TRY(txn_.find_task(next));
-    if (!task || task->state != TaskState::pending || task->lane.level <= level) continue;
+    if (!task || is_terminal(task->state) || task->lane.level <= level) continue;
     task->lane.level = level;
     TRY_STATUS(txn_.save_task(*task));
+    if (!task->exclusive.empty()) keys.insert(task->exclusive);
+    if (task->waiting_on == 0) continue;
     for (const std::string& id : task->depends_on)
       if (const std::optional<Task> before = TRY(txn_.find_task(id)))
         open.push_back(before->sequence);
   }
+  for (const std::string& key : keys) TRY_STATUS(give_way(key));
   return {};
 }
 

@@ -3,14 +3,16 @@
 // run the same in a command, in the supervisor and in a test. Nothing here runs anything, and
 // nothing here chooses which queue is served next: that is fair_queue.hpp's.
 //
-// The life of a task: schedule() -> [dependencies, start time, exclusive key] -> claim() -> finish()
-// or requeue(). Terminal states never change. A claim gives an attempt id; finish and requeue with
-// any other are refused, so a late answer of an older attempt changes nothing (fencing).
+// The life of a task: schedule() -> [dependencies, start time, exclusive key] -> claim() ->
+// finish() or requeue(). Terminal states never change. A claim gives an attempt id; finish and
+// requeue with any other are refused, so a late answer of an older attempt changes nothing
+// (fencing).
 //
-// A task queues at the level of its priority, or of the most urgent task that waits for it.
-// Sources, one subject each: agent_scheduler.cpp (schedule), placement.cpp (what holds a task back),
-// dependents.cpp, attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what people
-// change), due.cpp (what time brings).
+// A task queues at the level of its priority, or of the most urgent task that waits for it; it keeps
+// a level that it got so until somebody changes its priority.
+// Sources, one subject each: agent_scheduler.cpp (schedule), placement.cpp (what holds a task
+// back), dependents.cpp, attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what
+// people change), due.cpp (what time brings).
 #pragma once
 
 #include <optional>
@@ -58,14 +60,14 @@ class AgentScheduler {
   AgentScheduler(store::WriteTxn& txn, WallTime now, SchedulerRules rules = {})
       : txn_(txn), now_(now), rules_(std::move(rules)) {}
 
-  // All or nothing. Checks agents, limits and dependencies (which may be tasks of the same batch, in
-  // any order); refuses a cycle and prints it. A dependency that has ended decides as it would have
-  // live. ErrorCode::queue_full names the depth and the oldest task.
+  // All or nothing. Checks agents, limits and dependencies (which may be tasks of the same batch,
+  // in any order); refuses a cycle and prints it. A dependency that has ended decides as it would
+  // have live. ErrorCode::queue_full names the depth and the oldest task.
   Result<std::vector<Scheduled>> schedule(std::vector<Task> tasks);
 
-  // The oldest ready task of the lanes that were picked becomes running under a new attempt id, with
-  // the references in its payload replaced. nullopt when it could not start after all (a reference
-  // leads nowhere: then it has failed); ask again. `lease`: of an external agent.
+  // The oldest ready task of the lanes that were picked becomes running under a new attempt id,
+  // with the references in its payload replaced. nullopt when it could not start after all (a
+  // reference leads nowhere: then it has failed); ask again. `lease`: of an external agent.
   Result<std::optional<Task>> claim(const Agent& agent, const FairQueue::Pick& pick,
                                     Duration lease = {});
 
@@ -147,23 +149,26 @@ class AgentScheduler {
   struct Depth {
     uint64_t pending = 0;
     uint64_t limit = 0;  // 0: none
+    enum class Of : uint8_t { added, moved };  // a task that moves was in the workspace before
   };
   static Dependency dependency_of(const Task& task);
   Status check_task(const Task& task) const;
   Status find_queue(Task& task);
-  Status check_depth(const Task& task);
+  Status check_depth(const Task& task, Depth::Of of = Depth::Of::added);
   Status full(const Task& task, const Depth& depth, bool workspace) const;
   Result<std::vector<Dependency*>> dependencies_of(const Task& task);
   Status add(Task& task, const std::vector<Dependency*>& dependencies);
   Result<bool> settle_at_once(Task& task, const std::vector<Dependency*>& dependencies,
                               std::vector<uint64_t>& open) const;
-  Status raise(uint64_t sequence, Priority level);
+  Status raise(std::vector<uint64_t> open, Priority level);
 
   // placement.cpp
   Status decide_place(Task& task);
   Status took_place(const Task& task);
   Status put_in_queue(Task& task);
   Status leave_exclusive(const Task& task);
+  Status give_way(const std::string& key);
+  Status pin_results(const Task& task, bool pinned);
   Status note(EventKind kind, const Task& task, std::string detail = {});
 
   // dependents.cpp
@@ -193,5 +198,8 @@ class AgentScheduler {
   std::unordered_map<QueueNumber, Depth> depths_;
   std::unordered_map<std::string, Dependency> looked_up_;
 };
+
+// Of the task that repeats one: "build.r17". Cut so that it is an id, whatever the number.
+std::string retry_id(const std::string& id, uint64_t sequence);
 
 }  // namespace fabric

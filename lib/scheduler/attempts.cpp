@@ -23,6 +23,8 @@ EventKind end_event(TaskState state) {
 
 bool retries(const Task& task, TaskState state, Reason reason, std::optional<int> exit_code) {
   if (task.retries >= task.retry.limit) return false;
+  if (state != TaskState::failed && state != TaskState::timed_out) return false;
+  if (reason == Reason::deadline) return false;  // it could only be late again
   if (task.retry.on.empty()) return true;
   return std::any_of(task.retry.on.begin(), task.retry.on.end(), [&](const std::string& on) {
     if (on == "lost") return reason == Reason::lost;
@@ -64,8 +66,8 @@ Result<std::optional<Task>> AgentScheduler::claim(const Agent& agent, const Fair
   return std::optional<Task>(std::move(task));
 }
 
-// The payload in the store stays as it was submitted. False: it refers to what is not there, and the
-// task has failed.
+// The payload in the store stays as it was submitted. False: it refers to what is not there, and
+// the task has failed.
 Result<bool> AgentScheduler::expand_payload(Task& task) {
   Result<std::string> expanded = expand_task_references(txn_, task);
   if (expanded) {
@@ -89,7 +91,9 @@ Result<std::optional<Task>> AgentScheduler::finish(uint64_t sequence, uint64_t a
   task->dropped_bytes = outcome.dropped_bytes;
   task->cpu = outcome.cpu;
   task->memory_peak_bytes = outcome.memory_peak_bytes;
-  if (outcome.result_bytes > 0 || !outcome.result.head.empty())
+  // An empty one too, where an earlier attempt left something.
+  if (outcome.result_bytes > 0 || !outcome.result.head.empty() ||
+      (task->attempt > 1 && TRY(txn_.find_result(sequence))))
     TRY_STATUS(txn_.save_result(sequence, outcome.result));
   if (task->reason == Reason::user || task->reason == Reason::agent_gone)
     TRY_STATUS(end(*task, TaskState::cancelled, task->reason, task->detail));
@@ -202,6 +206,7 @@ Status AgentScheduler::end(Task& task, TaskState state, Reason reason, std::stri
   task.finished_at = now_;
   task.lease_until = {};
   TRY_STATUS(txn_.save_task(task));
+  TRY_STATUS(pin_results(task, false));
   TRY_STATUS(note(end_event(state), task, task.detail));
   TRY_STATUS(leave_exclusive(task));
   return settle_dependents(task, dependents);

@@ -13,7 +13,8 @@ Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
                 "task " + task.id + " is already " + std::string(to_string(task.state)));
   Cancelled done;
   done.was = task.state;
-  // What an external agent has claimed, nobody can stop: it ends here, and its answer comes too late.
+  // What an external agent has claimed, nobody can stop: it ends here, and its answer comes too
+  // late.
   if (task.state == TaskState::running && !task.lease_until.set()) {
     // Written before anything is signalled: whoever supervises next goes on with the stop.
     task.reason = Reason::user;

@@ -2,6 +2,7 @@
 // What people change by hand: the place of a pending task, another try, pauses.
 #include <algorithm>
 
+#include "base/id.hpp"
 #include "base/json.hpp"
 #include "scheduler/agent_scheduler.hpp"
 
@@ -16,6 +17,11 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 
 }  // namespace
 
+std::string retry_id(const std::string& id, uint64_t sequence) {
+  const std::string end = ".r" + std::to_string(sequence);
+  return id.substr(0, k_max_id_length - end.size()) + end;
+}
+
 Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
   Task task = TRY(require_task(id));
   if (task.state != TaskState::pending)
@@ -26,6 +32,9 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
   std::string what;
   if (change.priority) {
     task.priority = task.lane.level = *change.priority;
+    for (uint64_t sequence : TRY(txn_.dependents(task.sequence)))
+      if (const std::optional<Task> waits = TRY(txn_.find_task(sequence)))
+        task.lane.level = std::min(task.lane.level, waits->lane.level);
     what += "priority " + std::string(to_string(*change.priority));
   }
   if (change.agent && *change.agent != task.agent) {
@@ -33,27 +42,40 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
     task.require.clear();
     const Lane before = task.lane;
     TRY_STATUS(find_queue(task));
-    TRY_STATUS(check_depth(task));
+    TRY_STATUS(check_depth(task, Depth::Of::moved));
     task.lane.level = before.level;
     what += (what.empty() ? "" : ", ") + ("agent " + task.agent);
   }
   if (change.payload) {
     TRY_STATUS(json::validate(*change.payload));
+    TRY_STATUS(pin_results(task, false));
     task.payload = *change.payload;
     TRY_STATUS(check_task(task));
     what += (what.empty() ? "" : ", ") + std::string("payload");
   }
   TRY_STATUS(txn_.save_task(task));
-  if (change.payload) TRY_STATUS(txn_.save_payload(task.sequence, task.payload));
+  if (change.payload) {
+    TRY_STATUS(txn_.save_payload(task.sequence, task.payload));
+    TRY_STATUS(pin_results(task, true));
+  }
   TRY_STATUS(note(EventKind::task_changed, task, what));
-  return task;
+  if (!change.priority) return task;
+  if (task.waiting_on > 0) {
+    std::vector<uint64_t> before;
+    for (const std::string& dependency : task.depends_on)
+      if (const std::optional<Task> other = TRY(txn_.find_task(dependency)))
+        before.push_back(other->sequence);
+    TRY_STATUS(raise(std::move(before), task.lane.level));
+  }
+  if (!task.exclusive.empty()) TRY_STATUS(give_way(task.exclusive));
+  return require_task(id);
 }
 
 Result<Task> AgentScheduler::retry(std::string_view id) {
   Task old = TRY(require_task(id));
   if (!is_terminal(old.state))
-    return fail(ErrorCode::failed, "task " + old.id + " has not ended: it is " +
-                                       std::string(to_string(old.state)));
+    return fail(ErrorCode::failed,
+                "task " + old.id + " has not ended: it is " + std::string(to_string(old.state)));
   if (old.state == TaskState::completed)
     return fail(ErrorCode::failed, "task " + old.id + " has completed",
                 "schedule it again under another id");
@@ -61,7 +83,7 @@ Result<Task> AgentScheduler::retry(std::string_view id) {
     return fail(ErrorCode::failed, "task " + old.id + " was retried as " + old.retried_as,
                 "retry that one: fabric retry " + old.retried_as);
   Task task;
-  task.id = old.id.substr(0, 56) + ".r" + std::to_string(old.sequence);
+  task.id = retry_id(old.id, old.sequence);
   task.agent = old.require.empty() ? old.agent : "";
   task.type = old.type;
   task.payload = old.payload;
@@ -91,7 +113,8 @@ Result<Task> AgentScheduler::retry(std::string_view id) {
   }
   std::vector<Scheduled> scheduled = TRY(schedule({std::move(task)}));
   if (is_terminal(scheduled[0].task.state))
-    return fail(ErrorCode::failed, "task " + old.id + " would fail again: " + scheduled[0].task.detail,
+    return fail(ErrorCode::failed,
+                "task " + old.id + " would fail again: " + scheduled[0].task.detail,
                 "retry what it waits for first");
   old.dead = false;
   old.retried_as = scheduled[0].task.id;

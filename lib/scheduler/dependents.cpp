@@ -29,8 +29,9 @@ Status AgentScheduler::settle_one(const Dependency& source, Task& dependent,
   const bool well = source.state == TaskState::completed;
   if (dependent.waiting_on > 0) dependent.waiting_on -= 1;
   const bool release = dependent.after == AfterPolicy::any ? well : dependent.waiting_on == 0;
-  const bool hopeless = !well && (dependent.after == AfterPolicy::success ||
-                                  (dependent.after == AfterPolicy::any && dependent.waiting_on == 0));
+  const bool hopeless =
+      !well && (dependent.after == AfterPolicy::success ||
+                (dependent.after == AfterPolicy::any && dependent.waiting_on == 0));
   if (hopeless) {
     TRY_STATUS(forget_edges(dependent));
     dependent.state =
@@ -40,6 +41,7 @@ Status AgentScheduler::settle_one(const Dependency& source, Task& dependent,
     dependent.waiting_on = 0;
     dependent.finished_at = now_;
     TRY_STATUS(txn_.save_task(dependent));
+    TRY_STATUS(pin_results(dependent, false));
     TRY_STATUS(note(dependent.state == TaskState::cancelled ? EventKind::task_cancelled
                                                             : EventKind::task_failed,
                     dependent, dependent.detail));

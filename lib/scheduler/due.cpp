@@ -17,7 +17,11 @@ Status AgentScheduler::decide_due(uint64_t sequence) {
   std::optional<Task> task = TRY(txn_.find_task(sequence));
   if (!task) return {};  // it went with one before it
   if (task->state == TaskState::running) {
-    if (!task->lease_until.set() || task->lease_until > now_) return {};
+    if (!task->lease_until.set()) return {};
+    if (task->deadline.set() && task->deadline <= now_)
+      return end(*task, TaskState::timed_out, Reason::deadline,
+                 "did not end before its deadline, " + to_rfc3339(task->deadline));
+    if (task->lease_until > now_) return {};
     TRY(requeue(sequence, task->attempt_id, Requeue::lost, "its lease ran out"));
     return {};
   }
@@ -25,8 +29,7 @@ Status AgentScheduler::decide_due(uint64_t sequence) {
   if (task->deadline.set() && task->deadline <= now_)
     return end(*task, TaskState::timed_out, Reason::deadline,
                "did not start before its deadline, " + to_rfc3339(task->deadline));
-  if (task->queue_ttl.ns != 0 && task->attempt == 0 &&
-      task->created_at + task->queue_ttl <= now_)
+  if (task->queue_ttl.ns != 0 && task->attempt == 0 && task->created_at + task->queue_ttl <= now_)
     return end(*task, TaskState::timed_out, Reason::queue_ttl,
                "waited longer than " + to_string(task->queue_ttl) + " for its start");
   if (task->reason == Reason::not_before && task->not_before <= now_) return put_in_queue(*task);

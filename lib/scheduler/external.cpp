@@ -18,12 +18,14 @@ Result<Task> AgentScheduler::leased(std::string_view id, uint64_t lease, bool* e
   }
   if (task.state != TaskState::running)
     return fail(ErrorCode::failed,
-                task.attempt == 0 ? "task " + task.id + " is not claimed"
-                                  : "task " + task.id + " is not claimed any more: its lease is over",
+                task.attempt == 0
+                    ? "task " + task.id + " is not claimed"
+                    : "task " + task.id + " is not claimed any more: its lease is over",
                 "claim it again with: fabric claim " +
                     (task.agent.empty() ? std::string("AGENT") : task.agent));
   if (!task.lease_until.set())
-    return fail(ErrorCode::failed, "task " + task.id + " is run by fabric, not by an external agent");
+    return fail(ErrorCode::failed,
+                "task " + task.id + " is run by fabric, not by an external agent");
   if (lease == 0)
     return fail(ErrorCode::usage, "which lease? the claim of task " + task.id + " has told it",
                 "say --lease N, or set FABRIC_LEASE");

@@ -49,6 +49,13 @@ uint64_t FairQueue::ready(const Lane& lane) const {
   return 0;
 }
 
+size_t FairQueue::held_queues() const {
+  size_t count = 0;
+  for (const auto& [number, share] : state_->shares)
+    for (const Level& level : share.levels) count += level.queues.size();
+  return count;
+}
+
 void FairQueue::pause_workspace(bool paused) { state_->paused = paused; }
 
 void FairQueue::pause_level(Priority level, bool paused) {

@@ -78,7 +78,7 @@ class FairQueue {
   void pause_level(Priority level, bool paused);
   void pause_share(ShareNumber share, bool paused);
   void pause_queue(QueueNumber queue, bool paused);
-  // 0: none; 1: low waits; 2: low and normal wait.
+  // 0: none; 1: low waits; 2: low and normal wait. While nothing runs, nothing waits for it.
   void set_pressure(uint32_t degree);
 
   struct Pick {
@@ -118,6 +118,9 @@ class FairQueue {
   [[nodiscard]] std::string missing_label(uint32_t slot_class) const;
   [[nodiscard]] uint32_t running() const;
   [[nodiscard]] uint32_t running_of_agent(QueueNumber agent) const;
+  // Queues of levels that are held in memory: those with tasks, and those of a busy level that are
+  // ahead of the others and have an agent.
+  [[nodiscard]] size_t held_queues() const;
   [[nodiscard]] uint32_t label_in_use(const std::string& label) const;
 
  private:

@@ -93,7 +93,9 @@ void FairQueue::State::move_to(Agent& agent, Pool& pool) {
 void FairQueue::State::add_running(Agent& agent, int change) {
   const bool was_full = agent.pool->full();
   const auto add = static_cast<uint32_t>(change);  // modulo 2^32: also one less
+  const bool was_idle = running == 0;
   running += add;
+  if (pressure > 0 && was_idle != (running == 0)) refresh_levels();
   agent.running += add;
   agent.pool->running += add;
   pool_changed(*agent.pool, was_full);

@@ -60,6 +60,7 @@ const QueueNode* FairQueue::State::find_node(const Lane& lane) const {
 
 bool FairQueue::State::level_open(uint32_t level) const {
   if (level_paused[level]) return false;
+  if (running == 0) return true;  // work goes on, however slowly
   if (level == static_cast<uint32_t>(Priority::low)) return pressure == 0;
   return level != static_cast<uint32_t>(Priority::normal) || pressure < 2;
 }
@@ -223,9 +224,8 @@ void FairQueue::State::settle_idle() {
       level.blocked_at = k_never;
     }
     if (!share.idle()) continue;
-    // Even, so the most urgent of what comes next goes first.
+    // All its levels come back at the same time, so the most urgent of what comes next goes first.
     for (const Level& l : share.levels) share.now = std::max(share.now, l.time());
-    for (Level& l : share.levels) l.settled = share.now;
     share.blocked_at = k_never;
   }
   if (ready_lanes == 0 && running == 0) now = std::max(now, high);

@@ -37,7 +37,7 @@ Level& choose_level(Share& share, uint8_t mask) {
   Level* chosen = nullptr;
   double least = 0;
   for (Level& level : share.levels) {
-    if ((mask >> level.number & 1U) == 0) continue;
+    if ((uint32_t{mask} >> level.number & 1U) == 0) continue;
     const double time = level.startable ? level.time() : level.time_back(share.now);
     if (chosen && time >= least) continue;
     chosen = &level;

@@ -11,8 +11,8 @@ Result<std::string> expand_task_references(const store::ReadTxn& txn, const Task
     const std::string name(id);
     if (!other) return fail(ErrorCode::usage, "task " + name + " is not there any more");
     if (other->state != TaskState::completed)
-      return fail(ErrorCode::usage, "task " + name + " has no result: it is " +
-                                        std::string(to_string(other->state)));
+      return fail(ErrorCode::usage,
+                  "task " + name + " has no result: it is " + std::string(to_string(other->state)));
     const std::optional<TaskResult> result = TRY(txn.find_result(other->sequence));
     if (!result) return std::string();
     if (!result->whole)

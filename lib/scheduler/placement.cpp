@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds a pending task back, and what it leaves to others when it goes.
+#include "model/references.hpp"
 #include "scheduler/agent_scheduler.hpp"
 
 namespace fabric {
@@ -32,9 +33,11 @@ Status AgentScheduler::decide_place(Task& task) {
   return {};
 }
 
-// After decide_place(), once the task has its sequence and is in the store.
+// After decide_place(), once the task has its sequence and is in the store. One that ran may have to
+// wait for its start again, when the clock went back: then the key is free.
 Status AgentScheduler::took_place(const Task& task) {
-  if (task.exclusive.empty() || task.reason != Reason::queued) return {};
+  if (task.exclusive.empty()) return {};
+  if (task.reason != Reason::queued) return leave_exclusive(task);
   return txn_.set_exclusive_holder(task.exclusive, task.sequence);
 }
 
@@ -60,6 +63,35 @@ Status AgentScheduler::leave_exclusive(const Task& task) {
   waiter->reason = Reason::queued;
   TRY_STATUS(txn_.save_task(*waiter));
   return note(EventKind::task_ready, *waiter);
+}
+
+// Levels have changed: a holder that has not started gives way to a waiter that is more urgent now.
+Status AgentScheduler::give_way(const std::string& key) {
+  const std::optional<uint64_t> holder = TRY(txn_.exclusive_holder(key));
+  const std::optional<uint64_t> next = TRY(txn_.next_exclusive_waiter(key));
+  if (!holder || !next) return {};
+  std::optional<Task> first = TRY(txn_.find_task(*holder));
+  std::optional<Task> waiter = TRY(txn_.find_task(*next));
+  if (!first || !waiter || first->state != TaskState::pending ||
+      first->lane.level <= waiter->lane.level)
+    return {};
+  first->reason = Reason::exclusive;
+  TRY_STATUS(txn_.save_task(*first));
+  waiter->reason = Reason::queued;
+  TRY_STATUS(txn_.save_task(*waiter));
+  TRY_STATUS(took_place(*waiter));
+  return note(EventKind::task_ready, *waiter);
+}
+
+// Results that its payload refers to are kept until it has ended.
+Status AgentScheduler::pin_results(const Task& task, bool pinned) {
+  for (const std::string& id : TRY(referenced_tasks(task.payload))) {
+    const std::optional<Task> other = TRY(txn_.find_task(id));
+    if (!other) continue;
+    TRY_STATUS(pinned ? txn_.pin(other->sequence, task.sequence)
+                      : txn_.unpin(other->sequence, task.sequence));
+  }
+  return {};
 }
 
 Status AgentScheduler::note(EventKind kind, const Task& task, std::string detail) {

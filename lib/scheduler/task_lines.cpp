@@ -56,7 +56,8 @@ Result<std::string> read_text(const Value& value, std::string_view field, size_t
 }
 
 Result<std::string> read_id(const Value& value, std::string_view field, std::string_view what) {
-  std::string text = TRY(read_text(value, field, 4096));
+  if (!value.IsString()) return wrong_type(field, "a string");
+  std::string text(json::text_of(value));
   TRY_STATUS(check_id(text, what));
   return text;
 }
@@ -249,7 +250,8 @@ Result<Task> parse_task_line(std::string_view line) {
   const bool key = seen[3];
   if (id && key) return bad("id and idempotency_key exclude each other");
   if (task.agent.empty() && task.require.empty()) return bad("field 'agent' is missing");
-  if (!task.agent.empty() && !task.require.empty()) return bad("agent and require exclude each other");
+  if (!task.agent.empty() && !task.require.empty())
+    return bad("agent and require exclude each other");
   if (seen[1]) {
     std::string_view raw = json::raw_member(line, "payload");
     if (raw.size() > k_max_payload)

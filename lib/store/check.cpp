@@ -33,8 +33,10 @@ class StoreCheck {
     walk(Table::groups, &StoreCheck::group);
     walk(Table::exclusive, &StoreCheck::exclusive);
     walk(Table::attempts, &StoreCheck::attempt);
+    walk(Table::pins, &StoreCheck::pin);
     walk(Table::events, &StoreCheck::event);
     walk(Table::shares, &StoreCheck::share);
+    walk(Table::names, &StoreCheck::name);
     walk(Table::recurring, &StoreCheck::recurring);
     walk(Table::payloads, &StoreCheck::payload);
     walk(Table::results, &StoreCheck::result);
@@ -138,7 +140,8 @@ class StoreCheck {
     if (const int64_t at = timer_of(record); at != 0)
       expect_row(Table::timers, timer_key(at, sequence), {}, whose);
     if (record.dead()) expect_row(Table::dead, key, {}, whose);
-    if (!record.group().empty()) expect_row(Table::groups, text_key(record.group(), key), {}, whose);
+    if (!record.group().empty())
+      expect_row(Table::groups, text_key(record.group(), key), {}, whose);
     if (waits_for_exclusive(record))
       expect_row(Table::exclusive, exclusive_waiter_key(sequence, record), {}, whose);
     if (holds_exclusive(record))
@@ -215,6 +218,14 @@ class StoreCheck {
       problem(table, key, "its task does not wait for it");
   }
 
+  void pin(Table table, std::string_view key, std::string_view value) {
+    record::Task record;
+    if (!sized(table, key, 16) || !empty(table, key, value)) return;
+    if (!load(number_at(key, 0, 8), record)) problem(table, key, "no such dependency");
+    if (!load(number_at(key, 8, 8), record) || is_terminal(static_cast<TaskState>(record.state())))
+      problem(table, key, "nobody will read it");
+  }
+
   void attempt(Table table, std::string_view key, std::string_view value) {
     record::Attempt record;
     record::Task task;
@@ -232,6 +243,24 @@ class StoreCheck {
     if (number_at(key, 0, 8) >= next_.event) problem(table, key, "its number was never given");
   }
 
+  void name(Table table, std::string_view key, std::string_view value) {
+    Result<std::string_view> body = open_value(table, key, value);
+    if (!body) return say(body.error().message);
+    if (body->size() != 4) return problem(table, key, "wrong size");
+    const auto number = static_cast<uint32_t>(number_at(*body, 0, 4));
+    const char kind = key[0];
+    const uint64_t given = kind == static_cast<char>(NameKind::share)        ? next_.share
+                           : kind == static_cast<char>(NameKind::slot_class) ? next_.slot_class
+                           : kind == static_cast<char>(NameKind::route)      ? next_.agent
+                                                                             : 0;
+    if (number == 0 || number >= given) return problem(table, key, "its number was never given");
+    if (kind != static_cast<char>(NameKind::share)) return;
+    record::Share share;
+    Result<bool> found = txn_.get_record(Table::shares, Key().u32(number), share);
+    if (!found || !*found || share.name() != key.substr(1))
+      problem(table, key, "has no such share");
+  }
+
   void share(Table table, std::string_view key, std::string_view value) {
     record::Share record;
     if (!sized(table, key, 4) || !open(table, key, value, record)) return;
@@ -246,7 +275,8 @@ class StoreCheck {
     const std::optional<std::string_view> value = TRY(txn_.get(Table::names, key));
     if (!value) return std::optional<uint32_t>{};
     const std::string_view body = TRY(open_value(Table::names, key, *value));
-    return std::optional(static_cast<uint32_t>(number_at(body, 0, std::min<size_t>(4, body.size()))));
+    return std::optional(
+        static_cast<uint32_t>(number_at(body, 0, std::min<size_t>(4, body.size()))));
   }
 
   void recurring(Table table, std::string_view key, std::string_view value) {

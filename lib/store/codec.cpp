@@ -168,8 +168,7 @@ Result<Task> get_task(const record::Task& r) {
     return fail_unknown("task state", r.state());
   if (!get_enum(r.priority(), Priority::low, task.priority))
     return fail_unknown("priority", r.priority());
-  if (!get_enum(r.reason(), k_last_reason, task.reason))
-    return fail_unknown("reason", r.reason());
+  if (!get_enum(r.reason(), k_last_reason, task.reason)) return fail_unknown("reason", r.reason());
   task.id = r.id();
   task.agent = r.agent();
   task.type = r.type();
@@ -306,8 +305,8 @@ void put_supervisor(const SupervisorRecord& supervisor, record::Supervisor& r) {
 }
 
 SupervisorRecord get_supervisor(const record::Supervisor& r) {
-  return {r.pid(), r.pid_start_time(), r.boot_id(), WallTime{r.since_us()}, r.version(),
-          r.pressure()};
+  return {r.pid(),     r.pid_start_time(), r.boot_id(), WallTime{r.since_us()},
+          r.version(), r.pressure()};
 }
 
 }  // namespace fabric::store

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stream of events, and small tables that are read whole: names, shares, recurring tasks, pauses.
+// The stream of events, and small tables that are read whole: names, shares, recurring tasks,
+// pauses.
 #include <algorithm>
 #include <limits>
 
@@ -105,8 +106,8 @@ Result<std::vector<Name>> ReadTxn::names(NameKind kind) const {
        on_row = cursor.next()) {
     const std::string_view body = TRY(open_value(Table::names, cursor.key(), cursor.value()));
     if (body.size() != 4) return fail_damaged(Table::names, cursor.key(), "wrong size");
-    out.push_back({static_cast<uint32_t>(number_at(body, 0, 4)),
-                   std::string(cursor.key().substr(1))});
+    out.push_back(
+        {static_cast<uint32_t>(number_at(body, 0, 4)), std::string(cursor.key().substr(1))});
   }
   TRY_STATUS(cursor.status());
   return out;
@@ -140,8 +141,7 @@ Result<std::vector<Share>> ReadTxn::shares() const {
   std::vector<Share> out;
   record::Share record;
   TRY_STATUS(for_each_record(
-      *state_, Table::shares, record,
-      [&](std::string_view key, const record::Share& r) -> Status {
+      *state_, Table::shares, record, [&](std::string_view key, const record::Share& r) -> Status {
         if (key.size() != 4) return fail_damaged(Table::shares, key, "wrong size");
         Share share{static_cast<uint32_t>(number_at(key, 0, 4)), r.name(), {}};
         share.times.share = r.time();

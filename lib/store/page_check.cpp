@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "store/tables.hpp"
+
 namespace fabric::store {
 namespace {
 
@@ -198,7 +200,7 @@ class PageCheck {
     }
     if (is_main) {
       if (node.data.size() != k_tree_root_size) return bad(walk, number, "damaged table");
-      if (!into_tables_) return true;
+      if (!into_tables_ && node.key != k_table_names[0]) return true;
       const TreeRoot root = parse_tree_root(reinterpret_cast<const uint8_t*>(node.data.data()));
       tree(root, "table " + std::string(node.key), 0);
       return true;

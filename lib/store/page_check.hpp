@@ -16,7 +16,7 @@ namespace fabric::store {
 void check_pages(int data_file, const MetaPage& meta,
                  const std::function<void(const std::string&)>& problem);
 
-// The same for the tree that lists the tables only: a page or two.
+// The same for what everybody reads first, the list of tables and the table `meta`: some pages.
 void check_table_list(int data_file, const MetaPage& meta,
                       const std::function<void(const std::string&)>& problem);
 

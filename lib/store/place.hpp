@@ -40,8 +40,8 @@ inline Place place_of(uint64_t sequence, const record::Task& task) {
 
 // Whose counters it is in: a task that waits for whichever agent belongs to its route.
 inline uint32_t counted_under(const record::Task& task) {
-  return static_cast<TaskState>(task.state()) == TaskState::pending ? task.queue()
-                                                                    : task.agent_number();
+  const bool pending = static_cast<TaskState>(task.state()) == TaskState::pending;
+  return pending || task.agent_number() == 0 ? task.queue() : task.agent_number();
 }
 
 // When something must be decided about it; 0: never.
@@ -56,8 +56,10 @@ inline int64_t timer_of(const record::Task& task) {
     sooner(task.deadline_us());
     if (task.queue_ttl_ns() != 0 && task.attempt() == 0)
       sooner(task.created_at_us() + task.queue_ttl_ns() / 1000);
-  } else if (state == TaskState::running) {
+  } else if (state == TaskState::running && task.lease_until_us() != 0) {
+    // Nobody but time can end what an external agent has.
     sooner(task.lease_until_us());
+    sooner(task.deadline_us());
   }
   return at;
 }
@@ -70,8 +72,8 @@ inline bool waits_for_exclusive(const record::Task& task) {
 inline bool holds_exclusive(const record::Task& task) {
   const auto state = static_cast<TaskState>(task.state());
   return !task.exclusive().empty() &&
-         (state == TaskState::running || (state == TaskState::pending &&
-                                          static_cast<Reason>(task.reason()) == Reason::queued));
+         (state == TaskState::running ||
+          (state == TaskState::pending && static_cast<Reason>(task.reason()) == Reason::queued));
 }
 inline std::string exclusive_waiter_key(uint64_t sequence, const record::Task& task) {
   return text_key(task.exclusive(), Key().u8(static_cast<uint8_t>(task.level())).u64(sequence));

@@ -12,10 +12,9 @@ constexpr size_t k_ready_key_size = k_lane_key_size + 8;
 Result<Lane> lane_at(std::string_view key) {
   if (key.size() != k_ready_key_size || number_at(key, 8, 1) >= k_priority_levels)
     return fail_damaged(Table::ready, key, "is no row of a lane");
-  return Lane{static_cast<uint32_t>(number_at(key, 0, 4)),
-              static_cast<uint32_t>(number_at(key, 4, 4)),
-              static_cast<Priority>(number_at(key, 8, 1)),
-              static_cast<uint32_t>(number_at(key, 9, 4))};
+  return Lane{
+      static_cast<uint32_t>(number_at(key, 0, 4)), static_cast<uint32_t>(number_at(key, 4, 4)),
+      static_cast<Priority>(number_at(key, 8, 1)), static_cast<uint32_t>(number_at(key, 9, 4))};
 }
 
 // The record that an index row promises.
@@ -178,6 +177,23 @@ Result<std::optional<WallTime>> ReadTxn::next_timer() const {
   return next;
 }
 
+Result<bool> ReadTxn::is_pinned(uint64_t sequence) const {
+  TRY_STATUS(state_->usable());
+  std::vector<uint64_t> one;
+  TRY_STATUS(collect(*state_, Table::pins, Key().u64(sequence), 1, one));
+  return !one.empty();
+}
+
+Status WriteTxn::pin(uint64_t dependency, uint64_t dependent) {
+  TRY_STATUS(state_->usable());
+  return state_->put(Table::pins, edge_key(dependency, dependent), {});
+}
+
+Status WriteTxn::unpin(uint64_t dependency, uint64_t dependent) {
+  TRY_STATUS(state_->usable());
+  return state_->erase(Table::pins, edge_key(dependency, dependent));
+}
+
 Status WriteTxn::save_attempt(uint64_t sequence, const Attempt& attempt) {
   TRY_STATUS(state_->usable());
   record::Attempt record;
@@ -194,12 +210,7 @@ Status WriteTxn::set_exclusive_holder(std::string_view key, uint64_t sequence) {
 }
 
 QueueChanges WriteTxn::take_queue_changes() {
-  QueueChanges changes;
-  changes.ready.assign(state_->ready_changes.begin(), state_->ready_changes.end());
-  changes.ended = std::move(state_->ended_attempts);
-  state_->ready_changes.clear();
-  state_->ended_attempts.clear();
-  return changes;
+  return state_->take_queue_changes();
 }
 
 }  // namespace fabric::store

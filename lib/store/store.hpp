@@ -131,6 +131,8 @@ class ReadTxn {
   // Tasks that ended before `before`, oldest end first: what retention removes.
   [[nodiscard]] Result<std::vector<uint64_t>> finished_tasks(WallTime before, size_t limit) const;
 
+  // Whether a task that has not ended will read its result.
+  [[nodiscard]] Result<bool> is_pinned(uint64_t sequence) const;
   // Events after position `after`, oldest first.
   [[nodiscard]] Result<std::vector<Event>> events(uint64_t after, size_t limit) const;
   [[nodiscard]] Result<uint64_t> first_event() const;  // 0: there is none
@@ -166,9 +168,10 @@ class WriteTxn : public ReadTxn {
   // the disk is full; then nothing of the transaction is there and the store works on.
   Status commit();
 
-  // Assigns task.sequence, task.waiting_on and, where it has none, task.lane; and writes record, id,
-  // index rows, counters, and one edge for each of `open_dependencies` (sequences of tasks that have
-  // not ended). The id must be new; the agent must exist, or be "" where task.lane.queue is a route.
+  // Assigns task.sequence, task.waiting_on and, where it has none, task.lane; and writes record,
+  // id, index rows, counters, and one edge for each of `open_dependencies` (sequences of tasks that
+  // have not ended). The id must be new; the agent must exist, or be "" where task.lane.queue is a
+  // route.
   Status add_task(Task& task, const std::vector<uint64_t>& open_dependencies);
   // Replaces the record of task.sequence; index rows and counters follow from old and new. Fields
   // that a newer version wrote into the record survive. The payload is left as it is.
@@ -177,6 +180,9 @@ class WriteTxn : public ReadTxn {
   // Only of a task that has ended; what it left goes with it.
   Status remove_task(uint64_t sequence);
   Status save_result(uint64_t sequence, const TaskResult& result);
+  // `dependent` will read the result of `dependency`, until it says otherwise.
+  Status pin(uint64_t dependency, uint64_t dependent);
+  Status unpin(uint64_t dependency, uint64_t dependent);
   // Removes the edge dependent -> dependency. The caller updates waiting_on.
   Status remove_edge(uint64_t dependency, uint64_t dependent);
 
@@ -193,8 +199,9 @@ class WriteTxn : public ReadTxn {
   Status save_recurring(const Recurring& recurring);
   Status remove_recurring(std::string_view id);
   Status save_pauses(const std::vector<Pause>& pauses);
-  // What changed in this transaction, and in those inside it that were committed, since it was asked
-  // last.
+  // What changed as this transaction sees it: in it, in those inside it that were committed, and in
+  // those around it, since any of them was asked last. Who asks and then drops it has heard of
+  // changes that never were.
   QueueChanges take_queue_changes();
   // Of a store with an older schema (upgrade.hpp).
   Status upgrade();

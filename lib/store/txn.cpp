@@ -58,8 +58,7 @@ Status Txn::start() {
     return {};
   }
   record::Sequences sequences;
-  if (TRY(get_record(Table::meta, k_meta_sequences, sequences)))
-    next = sequences_of(sequences);
+  if (TRY(get_record(Table::meta, k_meta_sequences, sequences))) next = sequences_of(sequences);
   first_ = next;
   return {};
 }
@@ -91,6 +90,10 @@ Status Txn::commit() {
 Status Txn::write_gathered() {
   for (const auto& [agent, changes] : changes_) {
     const TaskCounts sum = TRY(counts(agent));
+    if (sum.total() == 0) {  // of agents that are gone nothing is left in the end
+      TRY_STATUS(erase(Table::counts, counts_key(agent)));
+      continue;
+    }
     record::Counts record;
     put_counts(sum, record);
     TRY_STATUS(put_record(Table::counts, counts_key(agent), record));
@@ -139,6 +142,21 @@ Result<uint32_t> Txn::agent_number(const std::string& id) {
 
 void Txn::ready_changed(const Lane& lane, int64_t change) {
   if ((ready_changes[lane] += change) == 0) ready_changes.erase(lane);
+}
+
+QueueChanges Txn::take_queue_changes() {
+  QueueChanges changes;
+  std::map<Lane, int64_t> sum;
+  for (Txn* txn = this; txn != nullptr; txn = txn->parent_) {
+    for (const auto& [lane, change] : txn->ready_changes) sum[lane] += change;
+    changes.ended.insert(changes.ended.end(), txn->ended_attempts.begin(),
+                         txn->ended_attempts.end());
+    txn->ready_changes.clear();
+    txn->ended_attempts.clear();
+  }
+  for (const auto& [lane, change] : sum)
+    if (change != 0) changes.ready.emplace_back(lane, change);
+  return changes;
 }
 
 void Txn::agents_changed() {

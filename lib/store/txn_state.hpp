@@ -56,6 +56,8 @@ class Txn {
   Result<uint32_t> agent_number(const std::string& id);
   void agents_changed();
   void ready_changed(const Lane& lane, int64_t change);
+  // Of this one and of those around it.
+  QueueChanges take_queue_changes();
   std::map<Lane, int64_t> ready_changes;
   std::vector<uint64_t> ended_attempts;
 

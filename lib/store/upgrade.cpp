@@ -29,7 +29,8 @@ std::optional<long> locked_by_another(const std::string& path) {
     long pid = 0;
     if (!(words >> number >> kind >> how >> mode >> pid >> file)) continue;
     const std::string inode = ":" + std::to_string(info.st_ino);
-    if (kind == "POSIX" && mode == "WRITE" && pid != ::getpid() && file.ends_with(inode)) return pid;
+    if (kind == "POSIX" && mode == "WRITE" && pid != ::getpid() && file.ends_with(inode))
+      return pid;
   }
   return std::nullopt;
 }

@@ -59,8 +59,7 @@ Status erase_place(Txn& txn, const Rows& rows) {
 }
 
 Status put_others(Txn& txn, const Rows& rows) {
-  if (rows.timer != 0)
-    TRY_STATUS(txn.put(Table::timers, timer_key(rows.timer, rows.sequence), {}));
+  if (rows.timer != 0) TRY_STATUS(txn.put(Table::timers, timer_key(rows.timer, rows.sequence), {}));
   if (rows.dead) TRY_STATUS(txn.put(Table::dead, task_key(rows.sequence), {}));
   if (!rows.exclusive.empty()) TRY_STATUS(txn.put(Table::exclusive, rows.exclusive, {}));
   return {};
@@ -117,6 +116,7 @@ Status WriteTxn::add_task(Task& task, const std::vector<uint64_t>& open_dependen
   TRY_STATUS(claim_id(txn, task, key));
   task.sequence = sequence;
   task.waiting_on = static_cast<uint32_t>(dependencies.size());
+  if (task.waiting_on > 0 && task.reason == Reason::queued) task.reason = Reason::dependency;
   ++txn.next.task;
 
   record::Task& record = txn.task_record;
@@ -126,8 +126,7 @@ Status WriteTxn::add_task(Task& task, const std::vector<uint64_t>& open_dependen
   TRY_STATUS(put_payload(txn, key, task.payload, record));
   TRY_STATUS(txn.put_record(Table::tasks, key, record, MDB_APPEND));
   TRY_STATUS(add_rows(txn, sequence, record));
-  if (!task.group.empty())
-    TRY_STATUS(txn.put(Table::groups, text_key(task.group, key), {}));
+  if (!task.group.empty()) TRY_STATUS(txn.put(Table::groups, text_key(task.group, key), {}));
   txn.count(counted_under(record), task.state, 1);
   return add_edges(txn, sequence, dependencies);
 }

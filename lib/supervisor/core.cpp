@@ -127,6 +127,7 @@ void SupervisorCore::serve() {
   if (options_.on_ready) options_.on_ready();
   notify_ready();
   clear_stale_readers();
+  collect_garbage_later(Duration::seconds(60));
 }
 
 // A command that was killed while it read leaves its slot, and with it the pages it saw, taken.

@@ -109,6 +109,9 @@ class SupervisorCore {
   void arm_wall_timer();
   void watch_pressure();
   void look_at_pressure();
+  void collect_garbage_later(Duration delay);
+  void collect_garbage_now();
+  void trim_log_files();
 
   // calls.cpp
   void call(const control::Call& call, Responder responder);

@@ -52,7 +52,8 @@ Status Dispatcher::load(const store::ReadTxn& txn) {
   known_classes_.clear();
   known_queues_.clear();
   TRY_STATUS(learn_names(txn));
-  for (const store::Share& share : TRY(txn.shares())) queue_.restore_times(share.number, share.times);
+  for (const store::Share& share : TRY(txn.shares()))
+    queue_.restore_times(share.number, share.times);
   TRY_STATUS(load_pauses(txn));
   const std::vector<Agent> agents = TRY(txn.list_agents());
   for (const Agent& agent : agents)
@@ -91,7 +92,8 @@ Status Dispatcher::learn_names(const store::ReadTxn& txn) {
   for (const store::Name& name : TRY(txn.names(NameKind::slot_class))) {
     if (!known_classes_.insert(name.number).second) continue;
     std::vector<SlotDemand> demands;
-    for (const auto& [label, count] : TRY(parse_slots(name.text))) demands.push_back({label, count});
+    for (const auto& [label, count] : TRY(parse_slots(name.text)))
+      demands.push_back({label, count});
     queue_.define_class(name.number, std::move(demands));
   }
   routes_.clear();
@@ -185,8 +187,8 @@ Result<std::vector<Dispatcher::Claim>> Dispatcher::fill(store::WriteTxn& txn) {
     Result<std::optional<Task>> task = claim(txn, agent, *pick, {});
     if (!task) {
       // A queue that is damaged must not starve the others: its lanes are passed over.
-      log::error("queue not served", {{"agent", agent.definition.id},
-                                      {"error", task.error().message}});
+      log::error("queue not served",
+                 {{"agent", agent.definition.id}, {"error", task.error().message}});
       for (uint32_t slot_class : pick->classes) {
         const Lane lane{pick->queue, pick->share, pick->level, slot_class};
         queue_.add_ready(lane, -static_cast<int64_t>(queue_.ready(lane)));
@@ -224,10 +226,13 @@ Result<std::optional<Task>> Dispatcher::claim_for(store::WriteTxn& txn, const Ag
                     std::to_string(agent.definition.max_concurrent_tasks) + " tasks claimed",
                 "complete or release one first");
   while (const auto pick = queue_.pick_for(agent.number, clock_.monotonic())) {
-    std::optional<Task> task = TRY(claim(txn, agent, *pick, lease));
-    if (!task) continue;
-    TRY_STATUS(save_times(txn));
-    return task;
+    Result<std::optional<Task>> task = claim(txn, agent, *pick, lease);
+    if (task && !*task) continue;
+    Status saved = save_times(txn);
+    if (task && saved) return task;
+    forget();  // the caller drops what we have taken in
+    if (!task) return task;
+    return fail(saved.error());
   }
   TRY_STATUS(save_times(txn));
   return std::optional<Task>();

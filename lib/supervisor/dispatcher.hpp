@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins the store and the fair queue: which ready task is claimed by which agent, in the transaction
-// at hand. A mirror of the store's lanes, loaded once and kept in step by what transactions say they
-// changed; loaded anew after one was lost.
+// Joins the store and the fair queue: which ready task is claimed by which agent, in the
+// transaction at hand. A mirror of the store's lanes, loaded once and kept in step by what
+// transactions say they changed; loaded anew after one was lost.
 //
 // One thread: the supervisor's store thread, or a direct command for one transaction.
 #pragma once
@@ -16,6 +16,7 @@
 #include "model/agent.hpp"
 #include "scheduler/agent_scheduler.hpp"
 #include "scheduler/fair_queue.hpp"
+#include "scheduler/retention.hpp"
 #include "store/store.hpp"
 
 namespace fabric {
@@ -25,6 +26,7 @@ struct DispatchRules {
   uint32_t workspace_slots = 0;  // 0: no limit
   Slots label_slots, pool_slots, share_weights;
   SchedulerRules scheduler;
+  RetentionRules retention;
 };
 
 class Dispatcher {
@@ -55,6 +57,7 @@ class Dispatcher {
   // After tick() and fill(): when tick() is to be called again.
   Result<std::optional<WallTime>> next_tick(const store::ReadTxn& txn);
   [[nodiscard]] const SchedulerRules& rules() const { return rules_.scheduler; }
+  [[nodiscard]] const RetentionRules& retention() const { return rules_.retention; }
 
   // For `explain`: the mirror as the store says it is, without a supervisor's knowledge of which
   // sandboxes stand.

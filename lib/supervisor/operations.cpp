@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/operations.hpp"
 
+#include <algorithm>
+
 #include "base/id.hpp"
 #include "scheduler/agent_scheduler.hpp"
 #include "scheduler/task_lines.hpp"
@@ -28,7 +30,17 @@ Result<SubmitReply> submit(store::WriteTxn& txn, std::vector<Task> tasks, WallTi
 
 DispatchRules rules_of(const config::Settings& settings) {
   DispatchRules rules;
+  const config::SchedulerSettings& s = settings.scheduler;
+  std::copy(s.weights.begin(), s.weights.end(), rules.weights.begin());
+  rules.workspace_slots = s.max_concurrent_tasks;
+  rules.label_slots = s.slots;
+  rules.pool_slots = s.pools;
+  rules.share_weights = s.shares;
+  rules.scheduler.max_pending_tasks = s.max_pending_tasks;
   rules.scheduler.max_lost_attempts = settings.max_lost_attempts;
+  rules.scheduler.label_slots = s.slots;
+  rules.retention = {settings.retention.tasks, settings.retention.age, settings.retention.log_bytes,
+                     s.keep_events};
   return rules;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls that change the queue in one transaction: decode, decide, encode (docs/control-protocol.md
-// lists parameters and results). Input is hostile.
+// The calls that change the queue in one transaction: decode, decide, encode
+// (docs/control-protocol.md lists parameters and results). Input is hostile.
+#include <algorithm>
 #include <array>
 
 #include "base/id.hpp"
@@ -126,13 +127,13 @@ Result<Agent> external_agent(const Call& call, const std::string& id) {
 Result<std::string> claim(const Call& call) {
   const Agent agent = TRY(external_agent(call, TRY(id_of(call.params, "agent"))));
   const Duration lease = TRY(seconds_of(call.params, "lease_seconds"));
-  const std::optional<Task> task =
-      TRY(call.context.dispatcher.claim_for(call.txn, agent, lease));
+  const std::optional<Task> task = TRY(call.context.dispatcher.claim_for(call.txn, agent, lease));
   if (!task) return std::string("{}");
   Writer w;
   w.begin_object().field("id", task->id).field("agent", task->agent).field("type", task->type);
   w.field("lease", task->attempt_id).field("attempt", task->attempt);
-  w.field("lease_until", to_rfc3339(task->lease_until)).field("priority", to_string(task->priority));
+  w.field("lease_until", to_rfc3339(task->lease_until))
+      .field("priority", to_string(task->priority));
   w.field("correlation_id", task->correlation_id).field("traceparent", task->traceparent);
   w.key("metadata").begin_object();
   for (const auto& [key, value] : task->metadata) w.field(key, value);
@@ -142,9 +143,9 @@ Result<std::string> claim(const Call& call) {
 }
 
 Result<std::string> extend(const Call& call) {
-  const Task task = TRY(call.scheduler().extend(TRY(id_of(call.params)),
-                                                TRY(number_of(call.params, "lease")),
-                                                TRY(seconds_of(call.params, "seconds"))));
+  const Task task =
+      TRY(call.scheduler().extend(TRY(id_of(call.params)), TRY(number_of(call.params, "lease")),
+                                  TRY(seconds_of(call.params, "seconds"))));
   Writer w;
   w.begin_object().field("id", task.id).field("lease_until", to_rfc3339(task.lease_until));
   w.end_object();
@@ -163,8 +164,8 @@ Result<std::string> complete(const Call& call) {
     outcome.result.head = text_of(call.params, "result");
     outcome.result_bytes = outcome.result.head.size();
     if (outcome.result.head.size() > k_result_head)
-      return fail(ErrorCode::usage, "the result is larger than " +
-                                        std::to_string(k_result_head >> 10) + " KiB",
+      return fail(ErrorCode::usage,
+                  "the result is larger than " + std::to_string(k_result_head >> 10) + " KiB",
                   "put it into a file and give its name as the result");
   }
   const AgentScheduler::Completion done = TRY(call.scheduler().complete(
@@ -176,8 +177,8 @@ Result<std::string> complete(const Call& call) {
 }
 
 Result<std::string> release(const Call& call) {
-  return task_reply(TRY(call.scheduler().release(TRY(id_of(call.params)),
-                                                 TRY(number_of(call.params, "lease")))));
+  return task_reply(
+      TRY(call.scheduler().release(TRY(id_of(call.params)), TRY(number_of(call.params, "lease")))));
 }
 
 Result<std::string> change(const Call& call) {
@@ -254,11 +255,27 @@ Result<std::string> spawn_external(const Call& call) {
   return control::encode_id(agent.definition.id);
 }
 
+// {"limit"} -> {"tasks", "events", "logs", "more"}: one step of retention
+Result<std::string> collect(const Call& call) {
+  const uint64_t limit = std::clamp<uint64_t>(TRY(number_of(call.params, "limit")), 1, 10000);
+  const Collected collected = TRY(collect_garbage(call.txn, call.context.dispatcher.retention(),
+                                                  call.context.now, static_cast<size_t>(limit)));
+  Writer w;
+  w.begin_object().field("tasks", collected.tasks.size()).field("events", collected.events);
+  w.field("more", collected.more).key("logs").begin_array();
+  for (const Collected::Logs& log : collected.logs) {
+    w.begin_object().field("agent", log.agent).field("task", log.task);
+    w.field("attempt", log.attempt).end_object();
+  }
+  w.end_array().end_object();
+  return w.take();
+}
+
 struct Method {
   std::string_view name;
   Result<std::string> (*perform)(const Call& call);
 };
-constexpr std::array<Method, 12> k_methods{{{"cancel", cancel},
+constexpr std::array<Method, 13> k_methods{{{"cancel", cancel},
                                             {"cancel_matching", cancel_matching},
                                             {"claim", claim},
                                             {"extend", extend},
@@ -269,6 +286,7 @@ constexpr std::array<Method, 12> k_methods{{{"cancel", cancel},
                                             {"pause", pause},
                                             {"resume", resume},
                                             {"add_recurring", add_recurring},
+                                            {"collect", collect},
                                             {"spawn_external", spawn_external}}};
 
 }  // namespace

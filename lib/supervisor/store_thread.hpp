@@ -27,8 +27,8 @@ class StoreThread {
   using Work = std::function<Status(store::WriteTxn&, Dispatcher&)>;
   using Done = std::function<void(Status)>;
   using OnClaims = std::function<void(std::vector<Dispatcher::Claim>)>;
-  // When something must be decided because its time has come; nullopt: not before something changes.
-  // Whoever is told posts any work then.
+  // When something must be decided because its time has come; nullopt: not before something
+  // changes. Whoever is told posts any work then.
   using OnNextTick = std::function<void(std::optional<WallTime>)>;
 
   // `done` callbacks, `on_claims` and `on_next_tick` run in `loop`, after the commit is on disk, in

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "supervisor/core.hpp"
+#include "supervisor/log_files.hpp"
 #include "telemetry/log.hpp"
 
 namespace fabric {
@@ -15,6 +16,11 @@ namespace {
 
 // A pressure figure is a mean of ten seconds.
 constexpr Duration k_pressure_interval = Duration::seconds(1);
+
+// Retention is looked at a minute after the start, then every ten; a step of it keeps others
+// waiting for some milliseconds.
+constexpr Duration k_collection_interval = Duration::seconds(600);
+constexpr size_t k_collection_step = 500;
 
 }  // namespace
 
@@ -65,7 +71,8 @@ void SupervisorCore::look_at_pressure() {
   if (degree != before) {
     log::info("pressure", {{"degree", std::to_string(degree)}, {"why", pressure_.describe()}});
     writer_->post(
-        [degree, words = pressure_.describe()](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+        [degree, words = pressure_.describe()](store::WriteTxn& txn,
+                                               Dispatcher& dispatcher) -> Status {
           dispatcher.set_pressure(degree);
           store::SupervisorRecord record = TRY(txn.supervisor());
           record.pressure = words;
@@ -82,6 +89,42 @@ void SupervisorCore::look_at_pressure() {
     return;
   }
   loop_->after(k_pressure_interval, [this] { look_at_pressure(); });
+}
+
+void SupervisorCore::collect_garbage_later(Duration delay) {
+  loop_->after(delay, [this] { collect_garbage_now(); });
+}
+
+void SupervisorCore::collect_garbage_now() {
+  if (going_down_) return;
+  auto step = std::make_shared<Collected>();
+  writer_->post(
+      [this, step](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
+        *step = TRY(collect_garbage(txn, dispatcher.retention(), clock_.now(), k_collection_step));
+        return {};
+      },
+      [this, step](Status status) {
+        if (!status) log::error("retention", {{"error", status.error().message}});
+        if (status && !step->logs.empty())
+          launcher_->post([this, step](IsolationManager&) {
+            remove_logs(workspace_, step->logs);
+            return std::function<void()>();
+          });
+        if (status && step->more) return collect_garbage_now();
+        trim_log_files();
+        collect_garbage_later(k_collection_interval);
+      });
+}
+
+void SupervisorCore::trim_log_files() {
+  launcher_->post([this, most = settings_.retention.log_bytes](IsolationManager&) {
+    Result<LogsRemoved> removed = trim_logs(workspace_, *store_, most, false);
+    if (!removed) log::error("logs not trimmed", {{"error", removed.error().message}});
+    if (removed && removed->files > 0)
+      log::info("logs removed", {{"files", std::to_string(removed->files)},
+                                 {"bytes", std::to_string(removed->bytes)}});
+    return std::function<void()>();
+  });
 }
 
 }  // namespace fabric

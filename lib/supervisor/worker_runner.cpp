@@ -104,9 +104,9 @@ void WorkerRunner::arm(Running& run) {
     const Duration left = run.last_sign + silence - context_.clock.monotonic();
     if (!wake || left < *wake) wake = left;
   }
-  run.timer = context_.loop.after(
-      Duration{std::max<int64_t>(0, wake->ns)},
-      [this, attempt = run.task.attempt_id] { look_at_limits(attempt); });
+  run.timer =
+      context_.loop.after(Duration{std::max<int64_t>(0, wake->ns)},
+                          [this, attempt = run.task.attempt_id] { look_at_limits(attempt); });
 }
 
 void WorkerRunner::look_at_limits(AttemptId attempt) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <charconv>
 #include <cstdlib>
 
 #include "base/id.hpp"
@@ -40,6 +41,15 @@ Result<Metadata> read_env(const Arguments& arguments) {
   return env;
 }
 
+Result<uint32_t> parse_queue_depth(std::string_view text) {
+  uint32_t depth = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), depth);
+  if (error != std::errc{} || end != text.data() + text.size() || depth == 0)
+    return fail(ErrorCode::usage, "invalid number of tasks '" + printable(text) + "'",
+                "write a number from 1");
+  return depth;
+}
+
 Result<Options> read_options(const Arguments& arguments) {
   Options options;
   options.id = arguments.positional(0);
@@ -54,6 +64,8 @@ Result<Options> read_options(const Arguments& arguments) {
   flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_memory_limit));
   flags.cpu_millicores = TRY(parsed(arguments, "--cpu", parse_cpu_cores));
   flags.pids = TRY(parsed(arguments, "--pids", parse_pids_limit));
+  flags.pool = arguments.value("--pool");
+  flags.max_queue_depth = TRY(parsed(arguments, "--max-queue-depth", parse_queue_depth));
   flags.labels = TRY(parsed_pairs(arguments, "--label"));
   flags.env = TRY(read_env(arguments));
   if (arguments.has_tail()) {
@@ -81,7 +93,7 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(check_absent(workspace, options.id));
     view.agent.definition = definition;
   } else {
-    TRY(ensure_supervisor(workspace));
+    if (definition.kind != AgentKind::external) TRY(ensure_supervisor(workspace));
     Client client = TRY(Client::open(workspace));
     view.agent = TRY(client.spawn(definition)).agent;
   }
@@ -89,9 +101,13 @@ Result<int> run(const Arguments& arguments) {
     TRY_STATUS(print(agent_json(choice, view) + "\n"));
     return 0;
   }
-  const std::string what = options.id + " (" + std::string(to_string(definition.kind)) +
-                           ", isolation " + std::string(to_string(definition.isolation)) + ")\n";
+  const bool external = definition.kind == AgentKind::external;
+  const std::string what =
+      options.id + " (" + std::string(to_string(definition.kind)) +
+      (external ? "" : ", isolation " + std::string(to_string(definition.isolation))) + ")\n";
   TRY_STATUS(print((options.dry_run ? "would spawn " : "spawned ") + what));
+  if (external && !options.dry_run)
+    note("it takes a task when it asks for one; next: fabric claim " + options.id + " --wait");
   return 0;
 }
 
@@ -112,13 +128,18 @@ constexpr Option k_options[] = {
      "Set a variable in its environment, which is clean otherwise; without a value, yours.",
      Takes::values},
     {"--kind", "", "KIND",
-     "A process per task (exec), or one process that takes task after task (worker).", Takes::value,
-     Complete::nothing, "exec|worker"},
+     "A process per task (exec), one process that takes task after task (worker), or none: it "
+     "claims "
+     "its tasks with fabric-claim(1) (external). Default: exec.",
+     Takes::value, Complete::nothing, "exec|worker|external"},
+    {"--pool", "", "POOL", "Agents of one pool share a limit, see scheduler.pools in fabric.toml."},
+    {"--max-queue-depth", "", "N",
+     "How many of its tasks may wait; more are refused. Default: 1000."},
     k_dry_run};
 constexpr Example k_examples[] = {
     {"fabric spawn coder --memory 1G --env API_KEY -- python3 agent.py",
      "An agent with a gigabyte of memory, and your API_KEY in its environment."},
-    {"fabric spawn reviewer", "The agent that agents/reviewer/agent.toml defines."}};
+    {"fabric spawn anna --kind external", "A person, who claims tasks: fabric claim anna --wait."}};
 
 }  // namespace
 
@@ -131,7 +152,11 @@ const Command k_spawn_command{
     "command, {payload.KEY} is replaced by that value of a task's payload, without a shell. The "
     "payload is also on its standard input.\n\n"
     "Starts the supervisor in the background when none runs. When the command cannot be found or "
-    "started, nothing is left of the agent.",
+    "started, nothing is left of the agent.\n\n"
+    "Of an agent of kind external fabric starts nothing: a person, a terminal or another program "
+    "claims its tasks with fabric-claim(1), and says with fabric-complete(1) how they ended. It "
+    "has "
+    "no command and no sandbox, and needs no supervisor.",
     k_positionals,
     k_options,
     "COMMAND...",

@@ -101,6 +101,88 @@ TEST_CASE("labels and env merge by key, in the order given") {
   CHECK(values["agent.labels.a b"].value == "\"y\"");
 }
 
+TEST_CASE("tables of numbers merge by key") {
+  const Fixture f;
+  f.workspace();
+  f.write("managed/fabric.toml",
+          "[scheduler]\nslots = {gpu = 1, licence = 2}\nweights = {low = 2}\n"
+          "[scheduler.shares]\nalice = 3\n");
+  f.write("acme/web/fabric.toml",
+          "[scheduler]\nslots.gpu = 4\npools = {web = 4}\nweights.high = 20\n"
+          "[scheduler.shares]\n\"b.c\" = 1000\n");
+  const Workspace w = f.workspace();
+  const SchedulerSettings s = load_settings(w).value().scheduler;
+  CHECK(s.slots == NumberMap{{"gpu", 4}, {"licence", 2}});
+  CHECK(s.pools == NumberMap{{"web", 4}});
+  CHECK(s.shares == NumberMap{{"alice", 3}, {"b.c", 1000}});
+  CHECK(s.weights == std::array<uint32_t, 4>{64, 20, 4, 2});
+  auto values = shown(w);
+  CHECK(values["scheduler.slots.gpu"].value == "4");
+  CHECK(values["scheduler.slots.gpu"].origin == f.at("acme/web/fabric.toml:2:7"));
+  CHECK(values["scheduler.slots.licence"].origin == f.at("managed/fabric.toml:2:19"));
+  CHECK(values["scheduler.shares.b.c"].value == "1000");
+  CHECK(values["scheduler.weights.low"].origin == f.at("managed/fabric.toml:3:12"));
+  CHECK(values["scheduler.weights.critical"].origin == "default");
+}
+
+TEST_CASE("the scheduler and what is kept of finished tasks") {
+  const Fixture f;
+  f.workspace();
+  const Settings defaults = load_settings(f.workspace()).value();
+  CHECK(defaults.scheduler.max_concurrent_tasks == 0);
+  CHECK(defaults.scheduler.max_pending_tasks == 1000000);
+  CHECK(defaults.scheduler.weights == std::array<uint32_t, 4>{64, 16, 4, 1});
+  CHECK(defaults.scheduler.pressure_cpu == 95);
+  CHECK(defaults.scheduler.pressure_memory == 20);
+  CHECK(defaults.scheduler.keep_events == 1000000);
+  CHECK(defaults.retention.tasks == 100000);
+  CHECK(defaults.retention.age == Duration::seconds(30 * 86400));
+  CHECK(defaults.retention.log_bytes == uint64_t{10} << 30);
+  CHECK(defaults.agent_defaults.max_queue_depth == 1000);
+  CHECK(defaults.agent_defaults.pool.empty());
+
+  f.write("acme/tenant.toml",
+          "[scheduler]\nmax_concurrent_tasks = 8\nmax_pending_tasks = 10\nkeep_events = 11\n"
+          "pressure_cpu = 50\npressure_memory = 5\n"
+          "[retention]\ntasks = 12\nage = \"1d\"\nlog_bytes = \"1G\"\n"
+          "[agent]\nmax_queue_depth = 13\npool = \"web\"\n");
+  f.write("acme/web/agents/a/agent.toml", "command = [\"x\"]\npool = \"\"\n");
+  Settings s = load_settings(f.workspace()).value();
+  CHECK(s.scheduler.max_concurrent_tasks == 8);
+  CHECK(s.scheduler.max_pending_tasks == 10);
+  CHECK(s.scheduler.keep_events == 11);
+  CHECK(s.scheduler.pressure_cpu == 50);
+  CHECK(s.scheduler.pressure_memory == 5);
+  CHECK(s.retention.tasks == 12);
+  CHECK(s.retention.age == Duration::seconds(86400));
+  CHECK(s.retention.log_bytes == uint64_t{1} << 30);
+  CHECK(s.agent_defaults.pool == "web");
+  const AgentDefinition a = load_agent(f.workspace(), "a", {}).value();
+  CHECK(a.max_queue_depth == 13);
+  CHECK(a.pool.empty());
+
+  f.write("acme/web/fabric.toml",
+          "[scheduler]\nmax_concurrent_tasks = \"none\"\npressure_cpu = \"none\"\n"
+          "pressure_memory = \"none\"\n"
+          "[retention]\ntasks = \"none\"\nage = \"none\"\nlog_bytes = \"none\"\n");
+  s = load_settings(f.workspace()).value();
+  CHECK(s.scheduler.max_concurrent_tasks == 0);
+  CHECK(s.scheduler.pressure_cpu == 0);
+  CHECK(s.scheduler.pressure_memory == 0);
+  CHECK(s.retention.tasks == 0);
+  CHECK(s.retention.age == Duration{});
+  CHECK(s.retention.log_bytes == 0);
+  auto values = shown(f.workspace());
+  for (const char* key :
+       {"scheduler.max_concurrent_tasks", "scheduler.pressure_cpu", "scheduler.pressure_memory",
+        "retention.tasks", "retention.age", "retention.log_bytes"}) {
+    CHECK(values[key].value == "\"none\"");
+    CHECK(values[key].origin.starts_with(f.at("acme/web/fabric.toml:")));
+  }
+  CHECK(values["agent.pool"].value == "\"web\"");
+  CHECK(values["agent.max_queue_depth"].origin == f.at("acme/tenant.toml:12:1"));
+}
+
 TEST_CASE("flags win over every file, and suffice without one") {
   const Fixture f;
   f.workspace();
@@ -111,6 +193,8 @@ TEST_CASE("flags win over every file, and suffice without one") {
   flags.memory_bytes = 1 << 20;
   flags.isolation = IsolationLevel::container;
   flags.max_concurrent_tasks = 4;
+  flags.max_queue_depth = 5;
+  flags.pool = "web";
   const AgentDefinition a = load_agent(f.workspace(), "a", flags).value();
   CHECK(a.command == std::vector<std::string>{"y", "{payload.q}"});
   CHECK(a.kind == AgentKind::exec);
@@ -118,6 +202,8 @@ TEST_CASE("flags win over every file, and suffice without one") {
   CHECK(a.limits.memory_bytes == 1 << 20);
   CHECK(a.isolation == IsolationLevel::container);
   CHECK(a.max_concurrent_tasks == 4);
+  CHECK(a.max_queue_depth == 5);
+  CHECK(a.pool == "web");
   const AgentDefinition b = load_agent(f.workspace(), "b", flags).value();
   CHECK_FALSE(b.user.empty());
 }
@@ -142,6 +228,9 @@ TEST_CASE("flags are checked as files are") {
   refused([](AgentFlags& x) { x.labels = {{"", "1"}}; });
   refused([](AgentFlags& x) { x.user = "../x"; });
   refused([](AgentFlags& x) { x.max_concurrent_tasks = 0; });
+  refused([](AgentFlags& x) { x.max_queue_depth = 0; });
+  refused([](AgentFlags& x) { x.max_queue_depth = 1000000001; });
+  refused([](AgentFlags& x) { x.pool = "../x"; });
   CHECK_FALSE(load_agent(w, "../a", {}));
 }
 

@@ -46,7 +46,7 @@ TEST_CASE("an unknown key is named with its place and the nearest name") {
 
 TEST_CASE("keys that fabric does not have yet are unknown, not ignored") {
   for (const char* key :
-       {"filesystem_root", "network_egress", "budget", "policies", "restart", "pool", "slots"}) {
+       {"filesystem_root", "network_egress", "budget", "policies", "restart", "slots", "shares"}) {
     CHECK(message(std::string(key) + " = 1", k_agent) ==
           "f:1:1: unknown key \"" + std::string(key) + "\"");
     CHECK(message("[" + std::string(key) + "]\nx = 1\ny = 2") ==
@@ -93,7 +93,7 @@ TEST_CASE("a wrong type names what was expected and what was found") {
 
 TEST_CASE("a bad value says what would be good") {
   CHECK(message("kind = \"shell\"", k_agent) == "f:1:8: kind: unknown agent kind 'shell'");
-  CHECK(hint("kind = \"shell\"", k_agent) == "use exec or worker");
+  CHECK(hint("kind = \"shell\"", k_agent) == "use exec, worker or external");
   CHECK(message("grace = \"5\"", k_agent) == "f:1:9: grace: invalid duration '5'");
   CHECK(message("grace = \"9999d\"", k_agent) == "f:1:9: grace: a duration is at most 366d");
   CHECK(message("max_output = \"lots\"", k_agent) == "f:1:14: max_output: invalid size 'lots'");
@@ -109,6 +109,39 @@ TEST_CASE("a bad value says what would be good") {
     CHECK(said("timeout_seconds = " + std::string(bad), k_agent).size() == 1);
   CHECK(said("user = \"a/b\"", k_agent).size() == 1);
   CHECK(said("model = \"a\\u0000b\"", k_agent).size() == 1);
+}
+
+TEST_CASE("numbers of the scheduler") {
+  auto in = [](const std::string& line) { return message("[scheduler]\n" + line); };
+  CHECK(in("max_pending_tasks = \"none\"") ==
+        "f:2:21: scheduler.max_pending_tasks: expected integer, found string \"none\"");
+  CHECK(in("max_pending_tasks = 0") ==
+        "f:2:21: scheduler.max_pending_tasks: expected an integer "
+        "from 1 to 1000000000, found integer 0");
+  CHECK(in("weights = {low = 0}") ==
+        "f:2:18: scheduler.weights.low: expected an integer from 1 to "
+        "1000000, found integer 0");
+  CHECK(in("weights = {lwo = 1}") == "f:2:12: unknown key \"lwo\"");
+  CHECK(in("weights = 1") == "f:2:11: scheduler.weights: expected table, found integer");
+  CHECK(in("slots = [1]") == "f:2:9: scheduler.slots: expected table of integers, found array");
+  CHECK(in("slots = {gpu = \"1\"}") ==
+        "f:2:16: scheduler.slots: expected integer, found string \"1\"");
+  CHECK(in("slots = {gpu.a = 1}") == "f:2:10: scheduler.slots: expected integer, found table");
+  CHECK(in("slots = {\"a b\" = 1}").starts_with("f:2:10: scheduler.slots: "));
+  CHECK(in("pools = {\"../x\" = 1}").starts_with("f:2:10: scheduler.pools: "));
+  CHECK(in("shares = {a = 1001}") ==
+        "f:2:15: scheduler.shares: expected an integer from 1 to 1000, found integer 1001");
+  CHECK(in("shares = {\"\" = 1}").starts_with("f:2:11: scheduler.shares: "));
+  CHECK(in("pressure_cpu = 101").find("to 100, found integer 101") != std::string::npos);
+  CHECK(said("[scheduler]\nslots = {gpu = 0}\npools = {web = 0}").empty());
+  CHECK(message("[retention]\nage = 5") ==
+        "f:2:7: retention.age: expected duration such as \"30s\" or \"none\", found integer 5");
+  CHECK(message("[retention]\nlog_bytes = \"x\"") ==
+        "f:2:13: retention.log_bytes: invalid size 'x'");
+  CHECK(message("max_queue_depth = 0", k_agent).starts_with("f:1:19: max_queue_depth: "));
+  CHECK(said("pool = \"a/b\"", k_agent).size() == 1);
+  CHECK(said("[agent]\nshare = 1\n").size() == 1);
+  CHECK(said("scheduler.keep_events = 1", k_agent).size() == 1);
 }
 
 TEST_CASE("names of environment variables") {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "config/nearest.hpp"
 #include "config/toml_depth.hpp"
 #include "config/toml_tree.hpp"
 
@@ -62,23 +61,4 @@ TEST_CASE("letters beyond ASCII are refused outside of text, and kept within") {
 TEST_CASE("text that toml++ promises itself never to see is refused") {
   for (const char* text : {"[=a =s", "[]", "[[]]", "[.a]", "[a.]", "=", ".", "a.=1", "a.b", "[a"})
     CHECK_FALSE(parse_toml(text));
-}
-
-TEST_CASE("edit distance counts slips of the hand") {
-  CHECK(edit_distance("", "") == 0);
-  CHECK(edit_distance("abc", "") == 3);
-  CHECK(edit_distance("", "abc") == 3);
-  CHECK(edit_distance("abc", "acb") == 1);
-  CHECK(edit_distance("memroy_mb", "memory_mb") == 1);
-  CHECK(edit_distance("kitten", "sitting") == 3);
-}
-
-TEST_CASE("only near names are suggested") {
-  const std::vector<std::string> names{"command", "kind", "model", "tools"};
-  CHECK(nearest("comand", names) == "command");
-  CHECK(nearest("kidn", names) == "kind");
-  CHECK(nearest("modle", names) == "model");
-  CHECK(nearest("budget", names).empty());
-  CHECK(nearest("", names).empty());
-  CHECK(nearest(std::string(100000, 'x'), names).empty());
 }

@@ -68,6 +68,28 @@ inline void require_clean(const store::Store& store) {
   REQUIRE(report.problems.empty());
 }
 
+// What the agent's own queue, or a route that it serves, has first.
+inline Result<std::optional<Task>> claim_first(AgentScheduler& scheduler,
+                                               const store::WriteTxn& txn, const Agent& agent,
+                                               Duration lease = {}) {
+  std::vector<QueueNumber> queues{agent.number};
+  for (const store::Name& route : TRY(txn.names(store::NameKind::route)))
+    if (satisfies(agent.definition, TRY(parse_requirements(route.text))))
+      queues.push_back(route.number);
+  std::optional<FairQueue::Pick> best;
+  uint64_t first = 0;
+  for (QueueNumber queue : queues)
+    for (const store::LaneBacklog& backlog : TRY(txn.ready_lanes(queue))) {
+      const Lane& lane = backlog.lane;
+      const uint64_t head = TRY(txn.lane_head(lane)).value_or(0);
+      if (best && std::pair(best->level, first) < std::pair(lane.level, head)) continue;
+      best = {agent.number, lane.queue, lane.share, lane.level, {lane.slot_class}};
+      first = head;
+    }
+  if (!best) return std::optional<Task>();
+  return scheduler.claim(agent, *best, lease);
+}
+
 // Each operation is one transaction, committed when the operation succeeded.
 class Queue {
  public:
@@ -78,6 +100,7 @@ class Queue {
       Agent agent;
       agent.definition.id = id;
       agent.definition.command = {"true"};
+      agent.definition.max_queue_depth = 0;
       ok(txn.save_agent(agent));
     }
     ok(txn.commit());
@@ -89,9 +112,8 @@ class Queue {
   template <class Work>
   auto in_txn(Work work) {
     store::WriteTxn txn = ok(store_->write());
-    AgentScheduler scheduler(txn, now);
+    AgentScheduler scheduler(txn, now, rules);
     auto result = work(scheduler, txn);
-    touched = scheduler.touched_agents();
     if (result) ok(txn.commit());
     return result;
   }
@@ -104,9 +126,11 @@ class Queue {
     one.push_back(std::move(task));
     return schedule(std::move(one));
   }
-  std::optional<Task> claim(const std::string& agent = "a1") {
+  // From the most urgent lane of its queue; nullopt when there is none, or when what was there
+  // could not start.
+  std::optional<Task> claim(const std::string& agent = "a1", Duration lease = {}) {
     return ok(in_txn([&](AgentScheduler& s, store::WriteTxn& txn) {
-      return s.claim(*ok(txn.find_agent(agent)));
+      return claim_first(s, txn, *ok(txn.find_agent(agent)), lease);
     }));
   }
   std::optional<Task> finish(const Task& task, const Outcome& outcome = {}) {
@@ -114,11 +138,18 @@ class Queue {
       return s.finish(task.sequence, task.attempt_id, outcome);
     }));
   }
-  std::optional<Task> requeue(const Task& task, AgentScheduler::Requeue why,
-                              uint32_t max_lost = 3) {
+  std::optional<Task> requeue(const Task& task, AgentScheduler::Requeue why) {
     return ok(in_txn([&](AgentScheduler& s, store::WriteTxn&) {
-      return s.requeue(task.sequence, task.attempt_id, why, "because", max_lost);
+      return s.requeue(task.sequence, task.attempt_id, why, "because");
     }));
+  }
+  size_t tick(size_t limit = 1000) {
+    return ok(in_txn([&](AgentScheduler& s, store::WriteTxn&) { return s.tick(limit); }));
+  }
+  void add_agent(const AgentDefinition& definition) {
+    Agent agent;
+    agent.definition = definition;
+    ok(in_txn([&](AgentScheduler&, store::WriteTxn& txn) { return txn.save_agent(agent); }));
   }
   Result<AgentScheduler::Cancelled> cancel(const std::string& id) {
     return in_txn([&](AgentScheduler& s, store::WriteTxn&) { return s.cancel(id); });
@@ -150,7 +181,7 @@ class Queue {
   }
   [[nodiscard]] store::Store& store() { return *store_; }
 
-  std::vector<std::string> touched;  // by the last operation
+  SchedulerRules rules;
 
  private:
   TempDir dir_;

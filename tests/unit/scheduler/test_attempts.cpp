@@ -90,7 +90,6 @@ TEST_CASE("a requeued task keeps its place") {
     CHECK(back.detail == "because");
     CHECK_FALSE(back.started_at.set());
     CHECK(back.lost_attempts == 0);
-    CHECK(q.touched == std::vector<std::string>{"a1"});
     first = *q.claim();
     CHECK(first.id == "t1");
     CHECK(first.detail.empty());
@@ -102,12 +101,12 @@ TEST_CASE("a task that is lost too often fails") {
   Queue q;
   ok(q.schedule(std::vector<Task>{task_for("a1", "t1"), task_for("a1", "t2", {"t1"})}));
   for (uint32_t lost = 1; lost < 3; ++lost) {
-    Task back = *q.requeue(*q.claim(), Requeue::lost, 3);
+    Task back = *q.requeue(*q.claim(), Requeue::lost);
     CHECK(back.state == TaskState::pending);
     CHECK(back.lost_attempts == lost);
-    q.requeue(*q.claim(), Requeue::interrupted, 3);  // does not count
+    q.requeue(*q.claim(), Requeue::interrupted);  // does not count
   }
-  Task failed = *q.requeue(*q.claim(), Requeue::lost, 3);
+  Task failed = *q.requeue(*q.claim(), Requeue::lost);
   CHECK(failed.state == TaskState::failed);
   CHECK(failed.reason == Reason::lost);
   CHECK(failed.detail == "because");
@@ -118,8 +117,9 @@ TEST_CASE("a task that is lost too often fails") {
 
 TEST_CASE("max_lost of one allows no second try") {
   Queue q;
+  q.rules.max_lost_attempts = 1;
   ok(q.schedule(task_for("a1", "t1")));
-  CHECK(q.requeue(*q.claim(), Requeue::lost, 1)->state == TaskState::failed);
+  CHECK(q.requeue(*q.claim(), Requeue::lost)->state == TaskState::failed);
 }
 
 TEST_CASE("a cancelled pending task is never handed out") {
@@ -236,7 +236,7 @@ TEST_CASE("what was not committed did not happen") {
   {
     store::WriteTxn txn = ok(q.store().write());
     AgentScheduler scheduler(txn, q.now);
-    CHECK(ok(scheduler.claim(*ok(txn.find_agent("a1"))))->id == "t1");
+    CHECK(ok(claim_first(scheduler, txn, *ok(txn.find_agent("a1"))))->id == "t1");
   }
   CHECK(q.get("t1").state == TaskState::pending);
   CHECK(q.claimed_id() == "t1");

@@ -55,9 +55,7 @@ TEST_CASE("a dependency that completed before is satisfied") {
 TEST_CASE("the end of a dependency wakes the other agent that waits") {
   Queue q({"a1", "a2"});
   ok(q.schedule(std::vector<Task>{task_for("a1", "t1"), task_for("a2", "t2", {"t1"})}));
-  CHECK(q.touched == std::vector<std::string>{"a1"});
   q.finish(*q.claim());
-  CHECK(q.touched == std::vector<std::string>{"a2", "a1"});
   CHECK(q.claimed_id("a2") == "t2");
 }
 

@@ -74,7 +74,9 @@ TEST_CASE("an error names its line") {
   CHECK(refusal(tasks) == "line 3: unknown field 'prioritee'");
   CHECK(tasks.error().code == ErrorCode::usage);
   CHECK(tasks.error().hint ==
-        "known fields: agent payload id type priority depends_on timeout_seconds metadata");
+        "known fields: agent payload id idempotency_key type priority depends_on after "
+        "timeout_seconds no_progress_timeout_seconds queue_ttl_seconds deadline start_at retries "
+        "backoff retry_on slots share exclusive group require metadata");
   CHECK(refusal(parse("x", 41)) == "line 41: invalid JSON at 1:1: Invalid value");
 }
 

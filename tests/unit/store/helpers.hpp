@@ -77,6 +77,30 @@ inline uint64_t add_task(WriteTxn& txn, Task task, const std::vector<uint64_t>& 
   return task.sequence;
 }
 
+inline TaskFilter filter(std::optional<TaskState> state = {}, std::string agent = "",
+                         std::string type = "", size_t limit = 0) {
+  TaskFilter wanted;
+  wanted.state = state;
+  wanted.agent = std::move(agent);
+  wanted.type = std::move(type);
+  wanted.limit = limit;
+  return wanted;
+}
+
+// The ready task of a queue that is first by level, then by order of submission.
+inline Result<std::optional<uint64_t>> next_ready(const ReadTxn& txn, QueueNumber queue) {
+  std::optional<uint64_t> best;
+  Priority best_level = Priority::low;
+  for (const LaneBacklog& backlog : TRY(txn.ready_lanes(queue))) {
+    const std::optional<uint64_t> head = TRY(txn.lane_head(backlog.lane));
+    if (!head) return fail(ErrorCode::failed, "a lane that has ready tasks is empty");
+    if (best && std::pair(best_level, *best) < std::pair(backlog.lane.level, *head)) continue;
+    best = head;
+    best_level = backlog.lane.level;
+  }
+  return best;
+}
+
 inline void require_clean(const Store& store) {
   const CheckReport report = ok(store.check());
   for (const std::string& problem : report.problems) UNSCOPED_INFO(problem);

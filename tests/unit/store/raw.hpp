@@ -16,7 +16,7 @@ class RawStore {
  public:
   explicit RawStore(const std::string& directory) {
     REQUIRE(::mdb_env_create(&env_) == 0);
-    ::mdb_env_set_maxdbs(env_, 20);
+    ::mdb_env_set_maxdbs(env_, k_tables + 5);
     ::mdb_env_set_mapsize(env_, 64 << 20);
     REQUIRE(::mdb_env_open(env_, directory.c_str(), 0, 0600) == 0);
     REQUIRE(::mdb_txn_begin(env_, nullptr, 0, &txn_) == 0);

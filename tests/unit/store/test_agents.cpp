@@ -123,7 +123,7 @@ TEST_CASE("unique numbers and the supervisor are kept") {
     CHECK(ok(txn.supervisor()).pid == 0);
     CHECK(ok(txn.next_unique()) == 1);
     CHECK(ok(txn.next_unique()) == 2);
-    ok(txn.save_supervisor({5, 6, "boot", WallTime{7}, "0.1.0"}));
+    ok(txn.save_supervisor({5, 6, "boot", WallTime{7}, "0.1.0", "load"}));
     ok(txn.commit());
   }
   Store store = ok(Store::open(dir.store(), Store::Mode::write));

@@ -26,8 +26,7 @@ void fill(Store& store, int tasks) {
 std::vector<std::string> all_tasks(const Store& store) {
   std::vector<std::string> out;
   const ReadTxn txn = ok(store.read());
-  for (const Task& task : ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0})))
-    out.push_back(shown(task));
+  for (const Task& task : ok(txn.list_tasks(filter()))) out.push_back(shown(task));
   return out;
 }
 

@@ -32,7 +32,7 @@ void fill(const TempDir& dir) {
   ended.finished_at.us = 33;
   ok(txn.save_task(ended));
   ok(txn.save_result(3, {"out", true}));
-  ok(txn.save_supervisor({1, 2, "b", {}, "v"}));
+  ok(txn.save_supervisor({1, 2, "b", {}, "v", ""}));
   ok(txn.commit());
 }
 
@@ -48,6 +48,7 @@ std::vector<std::string> problems_after(const std::function<void(RawStore&)>& da
 }
 
 using Problems = std::vector<std::string>;
+constexpr Lane k_lane{1, 1, Priority::normal, 0};
 
 }  // namespace
 
@@ -56,8 +57,8 @@ TEST_CASE("a sound store has no problems") {
 }
 
 TEST_CASE("missing index rows are named") {
-  CHECK(problems_after([](RawStore& raw) { raw.erase(Table::queue, queue_key(1, 2, 1)); }) ==
-        Problems{"queue 1/2/1: is missing (of tasks 1)"});
+  CHECK(problems_after([](RawStore& raw) { raw.erase(Table::ready, ready_key(k_lane, 1)); }) ==
+        Problems{"ready 1/1/2/0/1: is missing (of tasks 1)"});
   CHECK(problems_after([](RawStore& raw) { raw.erase(Table::running, running_key(1, 2)); }) ==
         Problems{"running 1/2: is missing (of tasks 2)"});
   CHECK(problems_after([](RawStore& raw) { raw.erase(Table::finished, finished_key(33, 3)); }) ==
@@ -74,10 +75,10 @@ TEST_CASE("missing index rows are named") {
 }
 
 TEST_CASE("rows that lead nowhere are named") {
-  CHECK(problems_after([](RawStore& raw) { raw.put(Table::queue, queue_key(1, 0, 99), ""); }) ==
-        Problems{"queue 1/0/99: no such task"});
-  CHECK(problems_after([](RawStore& raw) { raw.put(Table::queue, queue_key(2, 2, 1), ""); }) ==
-        Problems{"queue 2/2/1: its task is not in this state"});
+  CHECK(problems_after([](RawStore& raw) { raw.put(Table::ready, ready_key(k_lane, 99), ""); }) ==
+        Problems{"ready 1/1/2/0/99: no such task"});
+  CHECK(problems_after([](RawStore& raw) { raw.put(Table::waiting, waiting_key(2, 1), ""); }) ==
+        Problems{"waiting 2/1: its task is not in this state"});
   CHECK(problems_after([](RawStore& raw) { raw.put(Table::running, running_key(1, 1), ""); }) ==
         Problems{"running 1/1: its task is not in this state"});
   CHECK(problems_after([](RawStore& raw) { raw.put(Table::task_ids, "x", std::string(8, 1)); }) ==
@@ -111,7 +112,7 @@ TEST_CASE("a task that was damaged is never shown") {
   CHECK(!txn.find_task(uint64_t{2}));
   CHECK(!txn.find_task("t4"));
   CHECK(!txn.list_tasks({}));
-  CHECK(!txn.next_ready(1));
+  CHECK(!next_ready(txn, 1));
   CHECK(txn.find_task("t1").error().message == "damaged record: tasks 1: checksum");
   const Problems problems = ok(store.check()).problems;
   CHECK(problems.size() >= 4);
@@ -145,12 +146,12 @@ TEST_CASE("garbage in every table is reported and crashes nothing") {
         static_cast<void>(txn.dependents(sequence));
       }
       for (uint32_t agent = 0; agent < 3; ++agent) {
-        static_cast<void>(txn.next_ready(agent));
+        static_cast<void>(next_ready(txn, agent));
         static_cast<void>(txn.pending_tasks(agent, 10));
         static_cast<void>(txn.running_tasks(agent));
         static_cast<void>(txn.counts(agent));
       }
-      static_cast<void>(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0}));
+      static_cast<void>(txn.list_tasks(filter()));
       static_cast<void>(txn.list_agents());
       static_cast<void>(txn.running_tasks());
       static_cast<void>(txn.finished_tasks({int64_t{1} << 60}, 100));

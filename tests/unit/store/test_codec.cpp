@@ -99,12 +99,12 @@ TEST_CASE("numbers that this version has no word for are refused") {
   task.set_priority(4);
   CHECK(!get_task(task));
   task.set_priority(0);
-  task.set_reason(12);
+  task.set_reason(static_cast<uint32_t>(k_last_reason) + 1);
   CHECK(!get_task(task));
-  task.set_reason(11);
+  task.set_reason(static_cast<uint32_t>(k_last_reason));
   CHECK(get_task(task));
   record::Agent agent;
-  agent.set_kind(2);
+  agent.set_kind(3);
   CHECK(!get_agent(agent));
   agent.set_kind(0);
   agent.set_isolation(3);
@@ -137,7 +137,13 @@ TEST_CASE("a value is bound to its table and key, and every bit of it counts") {
 
 TEST_CASE("errors name table and key") {
   CHECK(describe_key(Table::tasks, task_key(17)) == "tasks 17");
-  CHECK(describe_key(Table::queue, queue_key(3, 2, 17)) == "queue 3/2/17");
+  CHECK(describe_key(Table::ready, ready_key({3, 4, Priority::normal, 5}, 17)) ==
+        "ready 3/4/2/5/17");
+  CHECK(describe_key(Table::waiting, waiting_key(3, 17)) == "waiting 3/17");
+  CHECK(describe_key(Table::timers, timer_key(33, 17)) == "timers 33/17");
+  CHECK(describe_key(Table::attempts, attempt_key(17, 2, true)) == "attempts 17/2/1");
+  CHECK(describe_key(Table::dead, task_key(17)) == "dead 17");
+  CHECK(describe_key(Table::events, task_key(17)) == "events 17");
   CHECK(describe_key(Table::running, running_key(3, 17)) == "running 3/17");
   CHECK(describe_key(Table::edges, edge_key(1, 2)) == "edges 1/2");
   CHECK(describe_key(Table::counts, counts_key(4)) == "counts 4");
@@ -150,13 +156,19 @@ TEST_CASE("errors name table and key") {
 TEST_CASE("a task stands in one place") {
   record::Task task;
   task.set_agent_number(2);
-  task.set_priority(1);
-  CHECK(place_of(9, task).same_as({Table::queue, queue_key(2, 1, 9)}));
-  task.set_waiting_on(1);
-  CHECK(place_of(9, task).same_as({Table::queue, queue_key(2, k_level_waiting, 9)}));
+  task.set_queue(7);
+  task.set_share_number(3);
+  task.set_level(1);
+  task.set_slot_class(4);
+  task.set_reason(static_cast<uint32_t>(Reason::queued));
+  CHECK(place_of(9, task) == Place{Table::ready, ready_key({7, 3, Priority::high, 4}, 9)});
+  for (Reason reason : {Reason::dependency, Reason::not_before, Reason::exclusive}) {
+    task.set_reason(static_cast<uint32_t>(reason));
+    CHECK(place_of(9, task) == Place{Table::waiting, waiting_key(7, 9)});
+  }
   task.set_state(static_cast<uint32_t>(TaskState::running));
-  CHECK(place_of(9, task).same_as({Table::running, running_key(2, 9)}));
+  CHECK(place_of(9, task) == Place{Table::running, running_key(2, 9)});
   task.set_state(static_cast<uint32_t>(TaskState::cancelled));
   task.set_finished_at_us(5);
-  CHECK(place_of(9, task).same_as({Table::finished, finished_key(5, 9)}));
+  CHECK(place_of(9, task) == Place{Table::finished, finished_key(5, 9)});
 }

@@ -48,8 +48,7 @@ Sound make_sound(const TempDir& dir) {
       ok(txn.commit());
     }
     ReadTxn txn = ok(store.read());
-    for (const Task& task : ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0})))
-      sound.tasks[task.id] = shown(task);
+    for (const Task& task : ok(txn.list_tasks(filter()))) sound.tasks[task.id] = shown(task);
   }
   sound.bytes = bytes_of(dir.store() + "/data.mdb");
   return sound;
@@ -73,7 +72,7 @@ int read_all_tasks(const std::string& directory, const Sound& sound) {
     else if (shown(**task) != expected)
       return lied;
   }
-  auto list = txn->list_tasks({.state = {}, .agent = "", .type = "", .limit = 0});
+  auto list = txn->list_tasks(filter());
   if (!list) return std::max<int>(worst, told);
   for (const Task& task : *list)
     if (!sound.tasks.contains(task.id) || sound.tasks.at(task.id) != shown(task)) return lied;

@@ -28,7 +28,7 @@ TEST_CASE("the store of 0.1.0 opens and says what it said") {
   require_clean(store);
   {
     const ReadTxn txn = ok(store.read());
-    CHECK(ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0})).size() == 8);
+    CHECK(ok(txn.list_tasks(filter())).size() == 8);
     const TaskCounts counts = ok(txn.counts());
     CHECK(counts.pending == 2);
     CHECK(counts.running == 1);
@@ -45,7 +45,7 @@ TEST_CASE("the store of 0.1.0 opens and says what it said") {
     CHECK(ready.user == "ann");
     CHECK(ready.correlation_id == "c-ready");
     CHECK(ready.created_at.us == k_start_us + 1000);
-    CHECK(ok(txn.next_ready(1)) == ready.sequence);
+    CHECK(ok(next_ready(txn, 1)) == ready.sequence);
     const Task waiting = *ok(txn.find_task("waiting"));
     CHECK(waiting.depends_on == std::vector<std::string>{"ready"});
     CHECK(waiting.waiting_on == 1);

@@ -107,7 +107,7 @@ class Run {
     std::vector<uint64_t> open;
     for (size_t i = below(4); i > 2 && !model_.tasks.empty(); --i) {
       auto it = any(model_.tasks);
-      if (it->second.state == TaskState::completed) continue;
+      if (is_terminal(it->second.state)) continue;
       open.push_back(it->first);
       task.depends_on.push_back(it->second.id);
     }
@@ -134,13 +134,13 @@ class Run {
     task.attempt_id = below(model_.next_unique);
     task.usage.input_tokens += below(2) * 1000;
     ok(txn_.save_task(task));
-    if (task.state == TaskState::completed) {
+    if (is_terminal(task.state)) {
       while (release_one(task.sequence)) {
       }
     }
   }
 
-  // What the scheduler does when a dependency has completed.
+  // What the scheduler does when a dependency has ended.
   bool release_one(uint64_t dependency) {
     auto it = model_.edges.lower_bound({dependency, 0});
     if (it == model_.edges.end() || it->first != dependency) return false;
@@ -188,8 +188,7 @@ class Run {
 };
 
 void compare(const ReadTxn& txn, const Model& model) {
-  const std::vector<Task> all =
-      ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0}));
+  const std::vector<Task> all = ok(txn.list_tasks(filter()));
   REQUIRE(all.size() == model.tasks.size());
   std::map<uint32_t, TaskCounts> counts;
   std::map<uint32_t, std::vector<uint64_t>> pending;
@@ -199,14 +198,16 @@ void compare(const ReadTxn& txn, const Model& model) {
   for (const auto& [sequence, task] : model.tasks) {
     REQUIRE(shown(all[--i]) == shown(task));
     REQUIRE(shown(*ok(txn.find_task(task.id))) == shown(task));
-    const uint32_t number = model.numbers.at(sequence);
+    const uint32_t number =
+        task.state == TaskState::pending ? task.lane.queue : model.numbers.at(sequence);
     ++counts[0].of(task.state);
     ++counts[number].of(task.state);
     if (task.state == TaskState::running) running.push_back(sequence);
     if (task.state != TaskState::pending) continue;
     pending[number].push_back(sequence);
     auto& next = ready[number];
-    if (task.waiting_on == 0 && (!next || task.priority < model.tasks.at(*next).priority))
+    if (task.reason == Reason::queued &&
+        (!next || task.lane.level < model.tasks.at(*next).lane.level))
       next = sequence;
   }
   CHECK(ok(txn.running_tasks()) == running);
@@ -215,7 +216,7 @@ void compare(const ReadTxn& txn, const Model& model) {
       CHECK(ok(txn.counts(number)).of(static_cast<TaskState>(s)) ==
             counts[number].of(static_cast<TaskState>(s)));
     CHECK(ok(txn.pending_tasks(number, 1 << 20)) == pending[number]);
-    CHECK(ok(txn.next_ready(number)) == ready[number]);
+    CHECK(ok(next_ready(txn, number)) == ready[number]);
   }
   for (const auto& [sequence, head] : model.results)
     CHECK(ok(txn.find_result(sequence))->head == head);

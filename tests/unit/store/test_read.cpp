@@ -40,13 +40,13 @@ TEST_CASE("ready tasks come most urgent first, first in first out inside") {
   const uint64_t urgent = add("a", "urgent", Priority::critical);
   const uint64_t waiting = add_task(txn, task_of("a", "waiting"), {low});
   std::vector<uint64_t> order;
-  while (auto next = ok(txn.next_ready(1))) {
+  while (auto next = ok(next_ready(txn, 1))) {
     order.push_back(*next);
     move_to(txn, *next, TaskState::running);
   }
   CHECK(order == std::vector<uint64_t>{urgent, normal1, normal2, low});
-  CHECK(ok(txn.next_ready(2)) == other);
-  CHECK(!ok(txn.next_ready(3)));
+  CHECK(ok(next_ready(txn, 2)) == other);
+  CHECK(!ok(next_ready(txn, 3)));
   CHECK(ok(txn.pending_tasks(1, 10)) == std::vector<uint64_t>{waiting});
   CHECK(ok(txn.running_tasks()) == std::vector<uint64_t>{low, normal1, normal2, urgent});
   CHECK(ok(txn.running_tasks(1)).size() == 4);
@@ -83,10 +83,11 @@ TEST_CASE("an edge goes, and the task becomes ready when it waits for nothing") 
   move_to(txn, first, TaskState::completed);
   ok(txn.remove_edge(first, task.sequence));
   CHECK(ok(txn.dependents(first)).empty());
-  CHECK(!ok(txn.next_ready(1)));
+  CHECK(!ok(next_ready(txn, 1)));
   task.waiting_on = 0;
+  task.reason = Reason::queued;
   ok(txn.save_task(task));
-  CHECK(ok(txn.next_ready(1)) == task.sequence);
+  CHECK(ok(next_ready(txn, 1)) == task.sequence);
   ok(txn.commit());
   require_clean(store);
 }
@@ -106,19 +107,13 @@ TEST_CASE("lists are newest first and filtered") {
   move_to(txn, 3, TaskState::running);
   move_to(txn, 5, TaskState::failed);
   using Ids = std::vector<std::string>;
-  CHECK(ids(ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 3}))) ==
-        Ids{"t9", "t8", "t7"});
-  CHECK(ok(txn.list_tasks({.state = {}, .agent = "", .type = "", .limit = 0})).size() == 9);
-  CHECK(ids(ok(txn.list_tasks({.state = {}, .agent = "b", .type = "", .limit = 50}))) ==
-        Ids{"t9", "t6", "t3"});
-  CHECK(ids(ok(txn.list_tasks({.state = TaskState::running, .agent = "", .type = ""}))) ==
-        Ids{"t3", "t2"});
-  CHECK(ids(ok(txn.list_tasks({.state = TaskState::running, .agent = "a", .type = ""}))) ==
-        Ids{"t2"});
-  CHECK(ids(ok(txn.list_tasks({.state = TaskState::pending, .agent = "a", .type = "even"}))) ==
-        Ids{"t8", "t4"});
-  CHECK(ids(ok(txn.list_tasks({.state = TaskState::failed, .agent = "", .type = ""}))) ==
-        Ids{"t5"});
+  CHECK(ids(ok(txn.list_tasks(filter({}, "", "", 3)))) == Ids{"t9", "t8", "t7"});
+  CHECK(ok(txn.list_tasks(filter())).size() == 9);
+  CHECK(ids(ok(txn.list_tasks(filter({}, "b", "", 50)))) == Ids{"t9", "t6", "t3"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::running, "", "", 50)))) == Ids{"t3", "t2"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::running, "a", "", 50)))) == Ids{"t2"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::pending, "a", "even", 50)))) == Ids{"t8", "t4"});
+  CHECK(ids(ok(txn.list_tasks(filter(TaskState::failed, "", "", 50)))) == Ids{"t5"});
 }
 
 TEST_CASE("ended tasks are listed by their end and can be removed, others cannot") {

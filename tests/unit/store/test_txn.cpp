@@ -31,7 +31,7 @@ TEST_CASE("what was committed is there after reopening") {
   CHECK(task->exit_code == 3);
   CHECK(!task->signal);
   CHECK(ok(txn.counts()).pending == 1);
-  CHECK(ok(txn.next_ready(1)) == sequence);
+  CHECK(ok(next_ready(txn, 1)) == sequence);
   CHECK(!ok(txn.find_task("t2")));
   CHECK(!ok(txn.find_task(uint64_t{99})));
   CHECK(!ok(txn.find_task("")));

@@ -71,7 +71,7 @@ TEST_CASE("no output for too long is a time out with its own words") {
   task.no_progress_timeout = Duration::seconds(30);
   Outcome o = fabric::outcome_of(ended(EndReason::no_progress, 0, 15), task, {});
   CHECK(o.state == TaskState::timed_out);
-  CHECK(o.reason == Reason::timeout);
+  CHECK(o.reason == Reason::no_progress);
   CHECK(o.signal == 15);
   CHECK(o.detail == "made no output for 30s");
   CHECK(fabric::outcome_of(ended(EndReason::timed_out, 0), task, {}).detail ==

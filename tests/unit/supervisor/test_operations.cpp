@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions that a command and the supervisor share.
+#include "supervisor/control_protocol.hpp"
 #include "supervisor/operations.hpp"
 #include "tests/unit/scheduler/helpers.hpp"
 
@@ -27,11 +28,9 @@ TEST_CASE("the same request again makes the same tasks") {
   Queue q;
   Submission s = submission("{\"agent\":\"a1\"}\n\n{\"agent\":\"a1\",\"id\":\"mine\"}");
   auto submit = [&] {
-    std::vector<std::string> touched;
     store::WriteTxn txn = ok(q.store().write());
-    SubmitReply reply = ok(operations::submit(txn, ok(operations::parse(s)), q.now, &touched));
+    SubmitReply reply = ok(operations::submit(txn, ok(operations::parse(s)), q.now, q.rules));
     ok(txn.commit());
-    CHECK(touched.empty() == reply.items[0].existed);
     return reply;
   };
   SubmitReply first = submit(), again = submit();
@@ -49,9 +48,13 @@ TEST_CASE("a cancellation says what it was and what went with it") {
   Queue q;
   ok(q.schedule(std::vector<Task>{task_for("a1", "t1"), task_for("a1", "t2", {"t1"})}));
   store::WriteTxn txn = ok(q.store().write());
-  operations::CancelDone done = ok(operations::cancel(txn, "t1", q.now));
-  CHECK(done.reply.was == TaskState::pending);
-  CHECK(done.reply.also_cancelled == std::vector<std::string>{"t2"});
-  CHECK(done.task.state == TaskState::cancelled);
-  CHECK_FALSE(operations::cancel(txn, "t1", q.now));
+  Dispatcher dispatcher({}, system_clock());
+  operations::Context context{q.now, dispatcher, {}};
+  const json::Document params = ok(json::parse(R"({"id": "t1"})"));
+  const CancelReply reply = ok(control::decode_cancel_reply(
+      ok(json::parse(ok(operations::perform("cancel", &params, txn, context))))));
+  CHECK(reply.was == TaskState::pending);
+  CHECK(reply.also_cancelled == std::vector<std::string>{"t2"});
+  CHECK(context.to_stop.empty());
+  CHECK_FALSE(operations::perform("cancel", &params, txn, context));
 }

@@ -24,13 +24,15 @@ class Threads {
     ok(txn.commit());
     agent_ = agent;
     writer_ = std::make_unique<StoreThread>(
-        store_, *loop_, system_clock(), [this](std::vector<Dispatcher::Claim> claims) {
+        store_, *loop_, Dispatcher({}, system_clock()),
+        [this](std::vector<Dispatcher::Claim> claims) {
           for (Dispatcher::Claim& claim : claims) {
             order += " claim:" + claim.task.id;
             claims_.push_back(std::move(claim.task));
           }
           if (until_claims_ != 0 && claims_.size() >= until_claims_) loop_->stop();
-        });
+        },
+        [](std::optional<WallTime>) {});
   }
   ~Threads() { writer_.reset(); }
 
@@ -39,10 +41,9 @@ class Threads {
                   [this, name](Status s) { order += " " + name + (s ? "" : "!"); });
   }
   void schedule(const std::string& id, bool then_fail = false) {
-    post(id, [id, then_fail](store::WriteTxn& txn, Dispatcher& d) -> Status {
+    post(id, [id, then_fail](store::WriteTxn& txn, Dispatcher&) -> Status {
       AgentScheduler scheduler(txn, WallTime{1700000000000000});
       TRY(scheduler.schedule({task_for("a1", id)}));
-      for (const std::string& agent : scheduler.touched_agents()) d.mark(agent);
       if (then_fail) return fail(ErrorCode::failed, "on purpose");
       return {};
     });
@@ -147,10 +148,9 @@ TEST_CASE("an end and the next claim are one batch") {
   t.run_until_claims(1);
   Task first = t.claims_[0];
   t.order.clear();
-  t.post("end", [first](store::WriteTxn& txn, Dispatcher& d) -> Status {
+  t.post("end", [first](store::WriteTxn& txn, Dispatcher&) -> Status {
     AgentScheduler scheduler(txn, {1700000000000001});
     TRY(scheduler.finish(first.sequence, first.attempt_id, {}));
-    for (const std::string& agent : scheduler.touched_agents()) d.mark(agent);
     return {};
   });
   t.run_until_claims(2);

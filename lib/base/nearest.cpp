@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/nearest.hpp"
+#include "base/nearest.hpp"
 
 #include <algorithm>
 
-namespace fabric::config {
+namespace fabric {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before(b.size() + 1);
@@ -38,4 +38,4 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& name
   return best;
 }
 
-}  // namespace fabric::config
+}  // namespace fabric

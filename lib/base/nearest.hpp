@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace fabric::config {
+namespace fabric {
 
 // Damerau-Levenshtein (optimal string alignment): insert, delete, replace, swap of neighbours.
 size_t edit_distance(std::string_view a, std::string_view b);
@@ -15,4 +15,4 @@ size_t edit_distance(std::string_view a, std::string_view b);
 // The nearest of `names` if it is near enough to be a slip (a third of its letters), else "".
 std::string nearest(std::string_view typed, const std::vector<std::string>& names);
 
-}  // namespace fabric::config
+}  // namespace fabric
