@@ -10,9 +10,10 @@ extern const Command k_init_command, k_trust_command, k_up_command, k_down_comma
     k_status_command, k_spawn_command, k_terminate_command, k_agents_command, k_schedule_command,
     k_run_command, k_tasks_command, k_wait_command, k_result_command, k_logs_command,
     k_cancel_command, k_requeue_command, k_retry_command, k_events_command, k_explain_command,
-    k_pause_command, k_resume_command, k_claim_command, k_extend_command, k_complete_command,
-    k_release_command, k_config_show_command, k_config_check_command, k_store_stat_command,
-    k_gc_command, k_store_check_command, k_store_backup_command, k_store_compact_command,
-    k_doctor_command, k_completion_command, k_version_command, k_help_command;
+    k_graph_command, k_pause_command, k_resume_command, k_claim_command, k_extend_command,
+    k_complete_command, k_release_command, k_config_show_command, k_config_check_command,
+    k_store_stat_command, k_gc_command, k_store_check_command, k_store_backup_command,
+    k_store_compact_command, k_doctor_command, k_completion_command, k_version_command,
+    k_help_command;
 
 }  // namespace fabric::cmd

@@ -40,7 +40,9 @@ Status add_seconds(const Arguments& arguments, std::string_view option, std::str
   return {};
 }
 
-Status add_identity(const Arguments& arguments, Writer& task) {
+Status add_identity(const Arguments& arguments, Naming naming, Writer& task) {
+  if (const auto type = arguments.value("--type")) task.field("type", *type);
+  if (naming == Naming::by_others) return {};
   if (arguments.has("--id") && arguments.has("--idempotency-key"))
     return bad("--id and --idempotency-key exclude each other");
   if (const auto id = arguments.value("--id")) {
@@ -192,13 +194,12 @@ Status check_target(const Arguments& arguments, const std::string& agent) {
 }
 
 Result<std::string> task_line(const Arguments& arguments, const std::string& agent, WallTime now,
-                              Identity identity) {
+                              Naming naming) {
   TRY_STATUS(check_target(arguments, agent));
   Writer task;
   task.begin_object();
   if (!agent.empty()) task.field("agent", agent);
-  if (identity == Identity::said) TRY_STATUS(add_identity(arguments, task));
-  if (const auto type = arguments.value("--type")) task.field("type", *type);
+  TRY_STATUS(add_identity(arguments, naming, task));
   if (const auto priority = TRY(parsed(arguments, "--priority", parse_priority)))
     task.field("priority", to_string(*priority));
   TRY_STATUS(add_dependencies(arguments, task));

@@ -59,13 +59,12 @@ inline constexpr Option k_start_options[] = {
 // The payload that `text` (JSON, @FILE, -) means, on one line.
 Result<std::string> read_payload(const std::string& text);
 
-// Whether a line says id (or idempotency key) and group, or somebody else will.
-enum class Identity : uint8_t { said, left_out };
-
-// A task line from those options, without line feed; the payload comes last. `agent` is "" with
-// --require. What is relative becomes absolute.
+// Whether a line says id and group, or whoever makes more of it does.
+enum class Naming : uint8_t { as_given, by_others };
+// A task line from those options, without line feed. `agent` is "" with --require. What is relative
+// becomes absolute.
 Result<std::string> task_line(const Arguments& arguments, const std::string& agent, WallTime now,
-                              Identity identity = Identity::said);
+                              Naming naming = Naming::as_given);
 // AGENT and --require exclude each other, and one of them must be.
 Status check_target(const Arguments& arguments, const std::string& agent);
 

@@ -8,11 +8,11 @@
 // requeue with any other are refused, so a late answer of an older attempt changes nothing
 // (fencing).
 //
-// A task queues at the level of its priority, or of the most urgent task that waits for it; it keeps
-// a level that it got so until somebody changes its priority.
-// Sources, one subject each: agent_scheduler.cpp (schedule), placement.cpp (what holds a task
-// back), dependents.cpp, attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what
-// people change), due.cpp (what time brings).
+// A task queues at the level of its priority, or of the most urgent task that waits for it; it
+// keeps a level that it got so until somebody changes its priority. Sources, one subject each:
+// agent_scheduler.cpp (schedule), placement.cpp (what holds a task back), dependents.cpp,
+// attempts.cpp, external.cpp (agents that claim by hand), changes.cpp (what people change), due.cpp
+// (what time brings).
 #pragma once
 
 #include <optional>
@@ -148,7 +148,7 @@ class AgentScheduler {
   };
   struct Depth {
     uint64_t pending = 0;
-    uint64_t limit = 0;  // 0: none
+    uint64_t limit = 0;                        // 0: none
     enum class Of : uint8_t { added, moved };  // a task that moves was in the workspace before
   };
   static Dependency dependency_of(const Task& task);

@@ -10,6 +10,12 @@
 // sleeping. Among shares still owed time (virtual time at most the mean of those waiting) the one
 // with the most urgent ready task goes first, as EEVDF does. A share that had nothing to do at all
 // begins anew: its levels are even again, so the most urgent of a fresh set goes first.
+//
+// The head of a lane that nothing holds back starts within
+//   2 L (1 + (own + n W / w_min + S) / S),   own = W / w (V / v Q (1 + R) + 4 + S)
+// L: longest task. S: slots. n shares with work, of weights w (its own; least w_min; sum W). V: sum
+// of the level weights, v: its level's. Q: queues of its level with tasks. R: tasks of its level
+// that run when it begins to wait.
 #pragma once
 
 #include <array>

@@ -33,8 +33,8 @@ Status AgentScheduler::decide_place(Task& task) {
   return {};
 }
 
-// After decide_place(), once the task has its sequence and is in the store. One that ran may have to
-// wait for its start again, when the clock went back: then the key is free.
+// After decide_place(), once the task has its sequence and is in the store. One that ran may have
+// to wait for its start again, when the clock went back: then the key is free.
 Status AgentScheduler::took_place(const Task& task) {
   if (task.exclusive.empty()) return {};
   if (task.reason != Reason::queued) return leave_exclusive(task);

@@ -60,6 +60,28 @@ Status make_lock_file(const Fd& directory) {
   return {};
 }
 
+// Whoever made it was killed within its very first write, before anything could be committed: LMDB
+// writes both meta pages at once, but a kill can leave one. Then it is made anew. Only alone: LMDB
+// holds byte 0 of the lock file while it makes a file, and shared while it has one open.
+Status remove_unborn(const Fd& directory) {
+  const auto page = static_cast<off_t>(::sysconf(_SC_PAGESIZE));
+  const auto unborn = [&]() -> Result<bool> {
+    const std::optional<struct stat> data = TRY(stat_plain_file(directory, k_data_file));
+    if (!data || data->st_size == 0 || data->st_size >= 2 * page) return false;
+    const Fd file = TRY(open_at(directory, k_data_file, O_RDONLY | O_NOFOLLOW));
+    return is_unborn(file.get());
+  };
+  if (!TRY(unborn())) return {};
+  const Fd lock_file = TRY(open_at(directory, k_lock_file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  struct flock alone {};
+  alone.l_type = F_WRLCK;
+  alone.l_whence = SEEK_SET;
+  alone.l_len = 1;
+  if (::fcntl(lock_file.get(), F_SETLK, &alone) != 0) return {};  // it is being made just now
+  if (TRY(unborn())) ::unlinkat(directory.get(), k_data_file, 0);
+  return {};
+}
+
 // LMDB trusts the page that lists the tables, and everybody reads it first.
 Status check_list_of_tables(MDB_env* env, MDB_txn* txn) {
   int fd = -1;
@@ -124,6 +146,7 @@ Status Environment::open_lmdb() {
 
 Status Environment::open_lmdb_once() {
   close_lmdb();
+  if (mode_ == Store::Mode::create) TRY_STATUS(remove_unborn(directory_));
   std::optional<struct stat> data = TRY(stat_plain_file(directory_, k_data_file));
   if (!data && mode_ != Store::Mode::create)
     return fail(ErrorCode::not_found, "there is no store", "run 'fabric init'");

@@ -64,6 +64,11 @@ TreeRoot parse_tree_root(const uint8_t* bytes) {
   return tree;
 }
 
+bool is_unborn(int data_file) {
+  const std::optional<MetaPage> first = read_at(data_file, 0);
+  return !first || first->transaction == 0;
+}
+
 Result<MetaPage> read_meta_page(int data_file) {
   // LMDB opens a file only when both pages are sound.
   const std::optional<MetaPage> first = read_at(data_file, 0);

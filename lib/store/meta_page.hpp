@@ -27,6 +27,9 @@ struct MetaPage {
   TreeRoot free_pages, main;
 };
 
+// Of a file with less than two pages: whether its first meta page is torn, or counts no commit.
+bool is_unborn(int data_file);
+
 // The current one of the two. Errors say "damaged" and why.
 Result<MetaPage> read_meta_page(int data_file);
 // That of a snapshot which a read transaction holds, unless two commits have replaced it since.

@@ -209,8 +209,6 @@ Status WriteTxn::set_exclusive_holder(std::string_view key, uint64_t sequence) {
   return state_->put(Table::exclusive, row, Key().u64(sequence));
 }
 
-QueueChanges WriteTxn::take_queue_changes() {
-  return state_->take_queue_changes();
-}
+QueueChanges WriteTxn::take_queue_changes() { return state_->take_queue_changes(); }
 
 }  // namespace fabric::store

@@ -1,62 +1,38 @@
-# fabric schedule --array
+# SPDX-License-Identifier: Apache-2.0
+# fabric schedule --array: one task an item.
 load helper
 
-@test "an array is a task for each number, and prints its group" {
-  fabric spawn a -- sh -c 'echo {payload.n}; echo "$FABRIC_TASK_ID" >>/work/ran'
-  run --separate-stderr fabric schedule a --array 1-5:2 --group g --payload '{"n": "{item}", "text": "number {item}"}' --metadata 'no={item}'
+@test "a range makes a task for each number, with {item} in its payload" {
+  fabric spawn anna --kind external
+  run --separate-stderr fabric schedule anna --array 1-3 --group g --payload '{"n": "{item}", "text": "no. {item}"}' --metadata 'nr={item}'
   expect_status 0
-  expect_equal "$output" g
-  expect_match "$stderr" '3 tasks scheduled'
-  fabric wait --group g --timeout 10s
-  expect_equal "$(sort .fabric/agents/a/work/ran | tr '\n' ' ')" 'g.1 g.3 g.5 '
-  fabric status g.3 --json | jq -e '.payload == {"n": 3, "text": "number 3"} and .metadata == {"no": "3"} and .group == "g"'
+  expect_equal "$output" "$(printf 'g.1\ng.2\ng.3')"
+  expect_match "$stderr" 'fabric wait --group g'
+  expect_equal "$(fabric status g.2 --json | jq -c '[.payload, .metadata, .group]')" '[{"n":2,"text":"no. 2"},{"nr":"2"},"g"]'
 }
 
-@test "an array is a task for each line of a file that is not empty" {
-  fabric spawn a -- true
-  fabric down
-  printf 'plain text\n\n{"k": [1.50]}\n"quoted"\n' >items
-  fabric schedule a --array @items --id g --payload '{"v": "{item}", "t": "<{item}>"}' --json 2>/dev/null >out
-  expect_equal "$(jq -r .id out | tr '\n' ' ')" 'g.1 g.2 g.3 '
-  fabric status g.1 --json | jq -e '.payload == {"v": "plain text", "t": "<plain text>"}'
-  fabric status g.2 --json | jq -e '.payload == {"v": {"k": [1.5]}, "t": "<{\"k\": [1.50]}>"}'
-  fabric status g.3 --json | jq -e '.payload == {"v": "quoted", "t": "<quoted>"}'
-  expect_equal "$(printf 'x\ny\n' | fabric schedule a --array @- --json 2>/dev/null | jq -r .state | tr '\n' ' ')" 'pending pending '
+@test "steps, lists and files of items" {
+  fabric spawn anna --kind external
+  expect_equal "$(fabric schedule anna --array 1-9:4 --id s 2>/dev/null | tr '\n' ' ')" "s.1 s.5 s.9 "
+  expect_equal "$(fabric schedule anna --array 5,2 --id l 2>/dev/null | tr '\n' ' ')" "l.5 l.2 "
+  printf 'plain text\n\n{"a": [1]}\n' >items
+  fabric schedule anna --array @items --id f --payload '{"item": "{item}"}' 2>/dev/null
+  expect_equal "$(fabric status f.1 --json | jq -c .payload)" '{"item":"plain text"}'
+  expect_equal "$(fabric status f.2 --json | jq -c .payload)" '{"item":{"a":[1]}}'
 }
 
-@test "the same array again is the same tasks" {
-  fabric spawn a -- true
-  fabric down
-  fabric schedule a --array 1-3 --group g 2>/dev/null
-  run --separate-stderr fabric schedule a --array 1-4 --group g
-  expect_match "$stderr" '4 tasks scheduled, 3 of them before'
-  expect_equal "$(fabric tasks --group g --json | jq length)" 4
+@test "a thousand tasks run, and wait --group waits for all" {
+  fabric spawn a --max-queue-depth 2000 -- true
+  fabric schedule a --array 1-1000 --group g >/dev/null
+  fabric wait --group g --timeout 60s >/dev/null
+  expect_equal "$(fabric status --json | jq .queue.completed)" 1000
 }
 
-@test "an array waits for its tasks, and gives the code of the first that did not complete" {
-  fabric spawn a -- sh -c 'exit {payload.code}'
-  run --separate-stderr fabric schedule a --array 0,3,4 --payload '{"code": "{item}"}' --wait
-  expect_status 3
-}
-
-@test "an array larger than the queue: what does not fit is said" {
-  fabric spawn a -- true
-  fabric down
-  run --separate-stderr fabric schedule a --array 1-1500 --group g --wait-for-space 100ms
-  expect_status 6
-  expect_match "$stderr" '1000 tasks before it are scheduled; the same command with --group g adds the rest'
-  expect_equal "$(fabric tasks --group g --limit all --json=id | jq length)" 1000
-}
-
-@test "nonsense is refused" {
-  fabric spawn a -- true
-  refused 2 'invalid numbers' fabric schedule a --array 5-1
-  refused 2 'named twice' fabric schedule a --array 1,1
-  refused 2 'more than 1000000' fabric schedule a --array 1-99999999
-  refused 2 '--array: ' fabric schedule a --array @no-such-file || refused 1 'no-such-file' fabric schedule a --array @no-such-file
-  refused 2 'exclude each other' fabric schedule a --array 1-2 --batch x
-  refused 2 'exclude each other' fabric schedule a --array 1-2 --idempotency-key x
-  refused 2 'exclude each other' fabric schedule a --array 1-2 --id x --group y
-  expect_equal "$(fabric schedule a --array 1-7 --dry-run)" 'would schedule 7 tasks'
-  expect_equal "$(fabric tasks --json)" '[]'
+@test "bad ranges are refused, and nothing is queued" {
+  fabric spawn anna --kind external
+  for wrong in 3-1 x 1- 1-9:0 '' 1-99999999999; do
+    run --separate-stderr fabric schedule anna --array "$wrong"
+    expect_status 2
+  done
+  expect_equal "$(fabric tasks --json | jq length)" 0
 }

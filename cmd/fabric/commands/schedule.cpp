@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/id.hpp"
+#include "fabric/array.hpp"
 #include "fabric/commands.hpp"
+#include "fabric/dag.hpp"
+#include "fabric/dag_file.hpp"
 #include "fabric/options.hpp"
 #include "fabric/output.hpp"
 #include "fabric/patient_client.hpp"
-#include "fabric/recurring_task.hpp"
-#include "fabric/schedule_source.hpp"
 #include "fabric/session.hpp"
+#include "fabric/submission.hpp"
+#include "fabric/task_options.hpp"
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 #include "fabric/waiting.hpp"
@@ -16,61 +20,115 @@
 namespace fabric::cmd {
 namespace {
 
-using Kind = ScheduleSource::Kind;
-
-struct Item {
-  SubmitReply::Item task;
-  bool recurring = false;
-  WallTime next_run;
-};
+using Item = SubmitReply::Item;
 
 constexpr auto k_fields = std::to_array<JsonField<Item>>({
-    {"id", "The task's id.", [](json::Writer& w, const Item& v) { w.string(v.task.id); }},
+    {"id", "The task's id.", [](json::Writer& w, const Item& v) { w.string(v.id); }},
     {"agent", "The agent it is for; null when it is for whichever has what it requires.",
-     [](json::Writer& w, const Item& v) {
-       v.task.agent.empty() ? w.null() : w.string(v.task.agent);
-     }},
-    {"state", "Its state now; null for a recurring task.",
-     [](json::Writer& w, const Item& v) {
-       v.recurring ? w.null() : w.string(to_string(v.task.state));
-     }},
+     [](json::Writer& w, const Item& v) { v.agent.empty() ? w.null() : w.string(v.agent); }},
+    {"state", "Its state now.",
+     [](json::Writer& w, const Item& v) { w.string(to_string(v.state)); }},
     {"existed", "true when the same task had been scheduled before.",
-     [](json::Writer& w, const Item& v) { w.boolean(v.task.existed); }},
-    {"next_run", "When a recurring task runs next; else null.",
-     [](json::Writer& w, const Item& v) {
-       v.next_run.set() ? w.string(to_rfc3339(v.next_run)) : w.null();
-     }},
+     [](json::Writer& w, const Item& v) { w.boolean(v.existed); }},
 });
 JsonShape schedule_shape() { return shape_of<k_fields>(); }
 
 struct Options {
-  ScheduleSource source;
+  std::string agent;
+  std::optional<std::string> batch, dag, array;
+  std::string group;  // of a DAG or an array
   Duration patience;  // with a full queue; 0: none
   bool wait = false;
-  [[nodiscard]] bool in_group() const {
-    return source.kind == Kind::array || source.kind == Kind::dag;
-  }
-  [[nodiscard]] size_t most_lines() const {
-    return patience.ns > 0 ? k_small_slice_lines : k_slice_lines;
-  }
 };
+
+// Each says what is to be scheduled.
+Status check_sources(const Arguments& arguments) {
+  std::string_view chosen;
+  for (std::string_view source : {"--batch", "--dag", "--array", "--every"}) {
+    if (!arguments.has(source)) continue;
+    if (!chosen.empty())
+      return fail(ErrorCode::usage, "schedule: " + std::string(chosen) + " and " +
+                                        std::string(source) + " exclude each other");
+    chosen = source;
+  }
+  for (std::string_view option : {"--timezone", "--missed"})
+    if (arguments.has(option) && chosen != "--every")
+      return fail(ErrorCode::usage, "schedule: " + std::string(option) + " goes with --every");
+  return {};
+}
+
+// What says it for one task has no place where each task says it itself.
+Status refuse_task_options(const Arguments& arguments, std::string_view source) {
+  const auto refuse = [&](std::span<const Option> options) -> Status {
+    for (const Option& option : options)
+      // The group of a DAG is that of all its tasks.
+      if (arguments.has(option.name) && !(source == "--dag" && option.name == "--group"))
+        return fail(ErrorCode::usage,
+                    "schedule: " + std::string(option.name) + " and " + std::string(source) +
+                        " exclude each other",
+                    "there each task says it for itself");
+    return {};
+  };
+  TRY_STATUS(refuse(k_task_options));
+  TRY_STATUS(refuse(k_start_options));
+  if (!arguments.positionals().empty())
+    return fail(ErrorCode::usage,
+                "schedule: AGENT and " + std::string(source) + " exclude each other",
+                "there each task names its agent");
+  return {};
+}
 
 Result<Options> read_options(const Arguments& arguments) {
   Options options;
-  options.source = TRY(schedule_source(arguments));
+  options.agent = arguments.positional(0);
+  options.batch = arguments.value("--batch");
   options.wait = arguments.has("--wait");
   options.patience =
       TRY(parsed(arguments, "--wait-for-space", parse_duration)).value_or(Duration{});
+  options.dag = arguments.value("--dag");
+  options.array = arguments.value("--array");
+  TRY_STATUS(check_sources(arguments));
+  if (options.batch)
+    TRY_STATUS(refuse_task_options(arguments, "--batch"));
+  else if (options.dag)
+    TRY_STATUS(refuse_task_options(arguments, "--dag"));
+  else
+    TRY_STATUS(check_target(arguments, options.agent));
+  if (options.dag || options.array) {
+    options.group = arguments.value("--group").value_or(arguments.value("--id").value_or(""));
+    if (options.group.empty()) options.group = (options.dag ? "dag-" : "array-") + random_hex(4);
+    TRY_STATUS(check_id(options.group, "group id"));
+  }
   return options;
 }
 
-// Ids, or with --json objects. Of an array or a DAG the group is enough.
-Status print_items(const JsonChoice& choice, const Options& options,
-                   const std::vector<SubmitReply::Item>& items) {
-  if (options.in_group() && !choice.wanted()) return {};
+// One transaction, or nothing.
+Status submit_dag(const Options& options, const Submit& submit) {
+  const std::vector<DagEntry> entries = TRY(read_dag_file(*options.dag));
+  Submission submission = new_submission();
+  for (const std::string& line : TRY(dag_lines(*options.dag, entries, options.group)))
+    submission.lines += line + "\n";
+  return submit(submission);
+}
+
+// The tasks, a transaction at a time.
+Status for_each_submission(const Arguments& arguments, const Options& options,
+                           const Submit& submit) {
+  const size_t lines = options.patience.ns > 0 ? k_small_slice_lines : k_slice_lines;
+  if (options.batch) return for_each_slice(*options.batch, lines, submit);
+  if (options.dag) return submit_dag(options, submit);
+  if (options.array) {
+    const std::string line =
+        TRY(task_line(arguments, options.agent, system_clock().now(), Naming::by_others));
+    return for_each_array_slice({*options.array, line, options.group}, lines, submit);
+  }
+  return submit(submission_of(TRY(task_line(arguments, options.agent, system_clock().now()))));
+}
+
+Status print_items(const JsonChoice& choice, const std::vector<Item>& items) {
   std::string text;
-  for (const SubmitReply::Item& item : items)
-    text += (choice.wanted() ? choice.object(k_fields, Item{item, false, {}}) : item.id) + "\n";
+  for (const Item& item : items)
+    text += choice.wanted() ? choice.object(k_fields, item) + "\n" : item.id + "\n";
   return print(text);
 }
 
@@ -81,13 +139,6 @@ struct Total {
   bool supervised = false;
 };
 
-std::string how_to_go_on(const Total& total, const Options& options) {
-  const std::string before = count_of(total.ids.size(), "task") + " before it are scheduled; ";
-  if (options.in_group())
-    return before + "the same command with --group " + options.source.group + " adds the rest";
-  return before + "sending the whole file again is safe for lines with an id";
-}
-
 Result<Total> submit_all(const config::Workspace& workspace, const Arguments& arguments,
                          const Options& options, const JsonChoice& choice) {
   PatientClient client = TRY(PatientClient::open(workspace, options.patience));
@@ -96,49 +147,35 @@ Result<Total> submit_all(const config::Workspace& workspace, const Arguments& ar
   Progress progress;
   const auto submit = [&](const Submission& slice) -> Status {
     const SubmitReply reply = TRY(client.schedule(slice));
-    TRY_STATUS(print_items(choice, options, reply.items));
-    for (const SubmitReply::Item& item : reply.items) {
+    TRY_STATUS(print_items(choice, reply.items));
+    for (const Item& item : reply.items) {
       total.ids.push_back(item.id);
       if (item.existed) ++total.existed;
     }
-    if (options.source.kind != Kind::one)
+    if (options.batch || options.array)
       progress.show(count_of(total.ids.size(), "task") + " scheduled");
     return {};
   };
-  Status submitted = for_each_submission(arguments, options.source, options.most_lines(), submit);
-  if (!submitted && !total.ids.empty()) submitted.error().hint = how_to_go_on(total, options);
+  Status submitted = for_each_submission(arguments, options, submit);
+  if (!submitted && !total.ids.empty())
+    submitted.error().hint = count_of(total.ids.size(), "task") +
+                             " before it are scheduled; sending the whole file again is safe for "
+                             "lines with an id";
   TRY_STATUS(submitted);
   return total;
 }
 
-void tell_unsupervised() {
-  note("queued, but no supervisor runs, so nothing runs yet; next: fabric up --detach");
-}
-
 void tell(const Total& total, const Options& options) {
-  if (options.source.kind != Kind::one)
+  if (!options.group.empty())
+    note(count_of(total.ids.size(), "task") + " scheduled as group " + options.group +
+         "; wait for it with: fabric wait --group " + options.group);
+  else if (options.batch)
     note(count_of(total.ids.size(), "task") + " scheduled" +
          (total.existed > 0 ? ", " + std::to_string(total.existed) + " of them before" : ""));
   else if (total.existed > 0)
     note("the same task was scheduled before; it is not run again");
-  if (!total.supervised && !total.ids.empty() && !options.wait) tell_unsupervised();
-}
-
-Result<int> schedule_recurring(const config::Workspace& workspace, const Arguments& arguments,
-                               const Options& options, const JsonChoice& choice) {
-  const Recurring recurring =
-      TRY(recurring_task(arguments, options.source.agent, options.source.from));
-  const AddedRecurring added = TRY(add_recurring(workspace, recurring));
-  Item item;
-  item.recurring = true;
-  item.task.id = added.id;
-  item.task.agent = options.source.agent;
-  item.next_run = added.next_run;
-  TRY_STATUS(print((choice.wanted() ? choice.object(k_fields, item) : added.id) + "\n"));
-  if (added.next_run.set())
-    note("the next run is at " + human(added.next_run, system_clock().now()));
-  if (!added.supervised) tell_unsupervised();
-  return 0;
+  if (!total.supervised && !total.ids.empty() && !options.wait)
+    note("queued, but no supervisor runs, so nothing runs yet; next: fabric up --detach");
 }
 
 // Everything that can be known without queueing: the lines are well-formed and their agents exist.
@@ -154,14 +191,35 @@ Result<int> check_only(const config::Workspace& workspace, const Arguments& argu
     }
     return {};
   };
-  if (options.source.kind == Kind::recurring) {
-    const Recurring recurring =
-        TRY(recurring_task(arguments, options.source.agent, options.source.from));
-    TRY_STATUS(check(submission_of(recurring.line)));
-  } else {
-    TRY_STATUS(for_each_submission(arguments, options.source, options.most_lines(), check));
-  }
+  TRY_STATUS(for_each_submission(arguments, options, check));
   TRY_STATUS(print("would schedule " + count_of(tasks, "task") + "\n"));
+  return 0;
+}
+
+// Prints the id, and says when it runs first.
+Result<int> add_recurring(const config::Workspace& workspace, const Arguments& arguments,
+                          const Options& options, const JsonChoice& choice) {
+  if (arguments.has("--at") || arguments.has("--delay") || arguments.has("--deadline"))
+    return fail(ErrorCode::usage,
+                "schedule: --at, --delay and --deadline name one moment, and "
+                "--every many");
+  const Submission who = new_submission();
+  const std::string id = arguments.value("--id").value_or("every-" + random_hex(4));
+  json::Writer params;
+  params.begin_object().field("id", id).field("every", arguments.value("--every").value_or(""));
+  params.field("timezone", arguments.value("--timezone").value_or(""));
+  params.field("missed", arguments.value("--missed").value_or("skip"));
+  params.field("line",
+               TRY(task_line(arguments, options.agent, system_clock().now(), Naming::by_others)));
+  params.field("user", who.user).field("correlation_id", who.correlation_id).end_object();
+  Client client = TRY(Client::open(workspace));
+  const json::Document answer = TRY(client.perform("add_recurring", params.take()));
+  const Item item{id, false, TaskState::pending, options.agent};
+  TRY_STATUS(print_items(choice, {item}));
+  const WallTime due = TRY(parse_rfc3339(json::get_string(answer, "due").value_or("")));
+  note("runs first at " + human(due, system_clock().now()) + "; end it with: fabric cancel " + id);
+  if (!client.supervised())
+    note("no supervisor runs, so nothing runs yet; next: fabric up --detach");
   return 0;
 }
 
@@ -169,11 +227,9 @@ Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
+  if (arguments.has("--every")) return add_recurring(workspace, arguments, options, choice);
   if (arguments.has(k_dry_run.name)) return check_only(workspace, arguments, options);
-  if (options.source.kind == Kind::recurring)
-    return schedule_recurring(workspace, arguments, options, choice);
   const Total total = TRY(submit_all(workspace, arguments, options, choice));
-  if (options.in_group() && !choice.wanted()) TRY_STATUS(print(options.source.group + "\n"));
   tell(total, options);
   if (!options.wait) return 0;
 
@@ -185,20 +241,34 @@ Result<int> run(const Arguments& arguments) {
 
 constexpr Positional k_positionals[] = {
     {"AGENT", "The agent that is to run it.", Complete::agent, {}, false}};
-constexpr Option k_submit_options[] = {
+constexpr Option k_source_options[] = {
+    {"--batch", "", "FILE|-",
+     "Schedule many: one JSON object a line, with the fields that DESCRIPTION lists.", Takes::value,
+     Complete::file},
+    {"--dag", "", "FILE|-",
+     "Schedule the tasks of a TOML or JSON file that depend on each other, all or none.",
+     Takes::value, Complete::file},
+    {"--array", "", "RANGE|@FILE",
+     "One task for each number (1-100, 1-9:2, 1,5) or line; {item} stands for it in payload and "
+     "metadata.",
+     Takes::value, Complete::file},
+    {"--every", "", "EXPR", "Again and again: a cron expression ('0 9 * * 1-5'), or 'every 15m'."},
+    {"--timezone", "", "ZONE", "Of --every, for example Europe/Berlin. Default: yours."},
+    {"--missed", "", "POLICY",
+     "Runs of --every that passed while no supervisor ran. Default: skip.", Takes::value,
+     Complete::nothing, "skip|once|all"},
     {"--wait-for-space", "", "DURATION",
      "When a queue is full, wait up to this long for space in it before giving up (exit code 6)."},
     {"--wait", "", "", "Return when all have ended, with the exit code of fabric-wait(1).",
      Takes::nothing},
     k_dry_run};
 constexpr auto k_options = [] {
-  constexpr size_t k_count = std::size(k_task_options) + std::size(k_start_options) +
-                             std::size(k_source_options) + std::size(k_submit_options);
+  constexpr size_t k_count =
+      std::size(k_task_options) + std::size(k_start_options) + std::size(k_source_options);
   std::array<Option, k_count> options{};
   auto* end = std::copy(std::begin(k_task_options), std::end(k_task_options), options.data());
   end = std::copy(std::begin(k_start_options), std::end(k_start_options), end);
-  end = std::copy(std::begin(k_source_options), std::end(k_source_options), end);
-  std::copy(std::begin(k_submit_options), std::end(k_submit_options), end);
+  std::copy(std::begin(k_source_options), std::end(k_source_options), end);
   return options;
 }();
 constexpr Example k_examples[] = {
@@ -224,18 +294,37 @@ const Command k_schedule_command{
     "there whole or not at all. A line that cannot be scheduled is named by its number, and "
     "nothing of its transaction or of a later one is there. Tasks may depend on earlier lines and "
     "on each other within one transaction. With --json: one object a line.\n\n"
-    "An array prints the id of its group, which is that of --group or --id or a new one; its tasks "
-    "have the ids GROUP.N. A payload string that is {item} and nothing else becomes the item as "
-    "JSON where it is JSON; within a longer string, and in metadata, it is inserted as text. It is "
-    "written in transactions as a batch is.\n\n"
-    "A DAG is a file of [[task]] tables (TOML), or {\"tasks\": [...]} (JSON), with the fields of a "
-    "batch line and name. A name is local to the file: the task's id is GROUP.NAME unless it has "
-    "an "
-    "id; depends_on lists names (after is the policy), and {tasks.NAME.result.KEY} in a payload is "
-    "replaced by the result of a task that it depends on. It is there whole or not at all, and "
-    "prints the id of its group.\n\n"
-    "With --every it prints an id, which fabric-cancel(1) takes to remove it; each run is a task "
-    "with the id ID.TIME. fabric-tasks(1) lists recurring tasks with --recurring.\n\n"
+    "The file of --dag has a [[task]] table for each task (in JSON: {\"tasks\": [...]}) with the "
+    "same fields, and a name that is local to the file: depends_on and {tasks.NAME.result.KEY} in "
+    "payloads take local names. The ids are GROUP.NAME. A payload may hold a reference to the "
+    "result "
+    "of any task it depends on; it is replaced when the task starts.\n\n"
+    "An array has the ids GROUP.N; the group is --group, else --id, else a new one. A line of the "
+    "file that is JSON is inserted as such where {item} is a whole string.\n\n"
+    "--every takes the five fields of cron(8): minute, hour, day of month, month, day of week, "
+    "with "
+    "lists, ranges, steps, names (mon, jan) and L for the last day of a month; when both day "
+    "fields "
+    "are restricted either may match; @daily and the like; or an interval, 'every 15m'. A fixed "
+    "time "
+    "of day that a change of clocks skips comes at the end of the gap, one that it repeats comes "
+    "once. "
+    "Each run is a task with the id ID.TIME, scheduled once, whatever dies and however the clock "
+    "is "
+    "set. 'fabric tasks --recurring' lists what recurs, 'fabric cancel ID' ends it.\n\n"
+    "Whose turn it is: share groups get slot time by their weights, inside a group the priorities "
+    "as "
+    "64:16:4:1, inside a priority the queues of agents alike, and inside those the first comes "
+    "first. "
+    "So no task waits for ever: the first of a priority in its queue, when nothing else holds it "
+    "back, starts within 2 L (1 + (own + n W / w_min + S) / S), own = W / w (V / v Q (1 + R) + 4 + "
+    "S), where L is the longest that a task runs, S the slots, n the groups with work, W the sum "
+    "of "
+    "their weights, w that of its group, w_min the least, V the sum of the weights of the "
+    "priorities, "
+    "v that of its own (low: 1), Q the queues of its priority with work, and R tasks of it that "
+    "run "
+    "when the wait begins.\n\n"
     "A queue takes as many pending tasks as its agent's max_queue_depth says, tasks that wait for "
     "others included. Beyond, the exit code is 6; with --wait-for-space each transaction waits "
     "for space first.",

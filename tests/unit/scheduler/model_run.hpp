@@ -188,8 +188,8 @@ class ModelRun {
   }
 
   Task drawn_task() {
-    Task t = task_for(any_agent(), "t" + std::to_string(++made_), {},
-                      static_cast<Priority>(below(4)));
+    Task t =
+        task_for(any_agent(), "t" + std::to_string(++made_), {}, static_cast<Priority>(below(4)));
     if (!ref().agents.contains(t.agent) && !ref().agents.empty() && !chance(12))
       t.agent = ref().agents.begin()->first;
     t.user = "ann";
@@ -246,12 +246,13 @@ class ModelRun {
     if (chance(25)) sound = spoil(batch);
     const bool expected = sound && ref().accepts(batch);
     std::shuffle(batch.begin(), batch.end(), random_);
-    Result<std::vector<Scheduled>> done = world_.attempt(
-        txn, [&](AgentScheduler& s, store::WriteTxn&) { return s.schedule(batch); });
+    Result<std::vector<Scheduled>> done =
+        world_.attempt(txn, [&](AgentScheduler& s, store::WriteTxn&) { return s.schedule(batch); });
     same(done.has_value(), expected, done ? "a batch was accepted" : done.error().message);
     if (!done) return;
     std::vector<std::pair<uint64_t, const Task*>> order;
-    for (size_t i = 0; i < batch.size(); ++i) order.emplace_back((*done)[i].task.sequence, &batch[i]);
+    for (size_t i = 0; i < batch.size(); ++i)
+      order.emplace_back((*done)[i].task.sequence, &batch[i]);
     std::sort(order.begin(), order.end());
     for (const auto& [sequence, task] : order) {
       for (const std::string& id : task->depends_on)
@@ -368,8 +369,7 @@ class ModelRun {
   void claim(store::WriteTxn& txn) {
     auto agent = ref().agents.find("x0");
     if (agent == ref().agents.end()) return;
-    static_cast<void>(
-        world_.claim_for(txn, agent->second, Duration::seconds(1) + seconds(15)));
+    static_cast<void>(world_.claim_for(txn, agent->second, Duration::seconds(1) + seconds(15)));
   }
   RefTask* any_of_external() {
     return any([](const RefTask& t) { return t.agent == "x0" && t.attempt > 0; });
@@ -406,7 +406,8 @@ class ModelRun {
       return s.complete(t->given.id, lease, outcome);
     });
     const bool late = is_terminal(t->state);
-    same(done.has_value(), late || (leased(*t) && lease == t->attempt_id), t->given.id + ": complete");
+    same(done.has_value(), late || (leased(*t) && lease == t->attempt_id),
+         t->given.id + ": complete");
     if (!done) return;
     same(done->late, late, t->given.id + ": late");
     if (!late) return ref().finish(*t, outcome);
@@ -448,9 +449,8 @@ class ModelRun {
       wanted.insert(wanted.end(), found.rbegin(), found.rend());
     }
     const bool dry = chance(3);
-    const auto done = must(world_.attempt(txn, [&](AgentScheduler& s, store::WriteTxn&) {
-      return s.cancel_matching(filter, dry);
-    }));
+    const auto done = must(world_.attempt(
+        txn, [&](AgentScheduler& s, store::WriteTxn&) { return s.cancel_matching(filter, dry); }));
     std::vector<uint64_t> cancelled;
     for (const auto& c : done) cancelled.push_back(c.task.sequence);
     if (dry) return same(cancelled == wanted, "what a dry run would cancel");
@@ -530,16 +530,15 @@ class ModelRun {
   Pause drawn_pause() {
     Pause pause;
     pause.kind = static_cast<PauseKind>(below(4));
-    if (pause.kind == PauseKind::priority)
-      pause.name = to_string(static_cast<Priority>(below(4)));
+    if (pause.kind == PauseKind::priority) pause.name = to_string(static_cast<Priority>(below(4)));
     if (pause.kind == PauseKind::agent) pause.name = any_agent();
     if (pause.kind == PauseKind::share) pause.name = "s" + std::to_string(below(3));
     return pause;
   }
   void pause(store::WriteTxn& txn) {
     const Pause pause = drawn_pause();
-    const auto done = world_.attempt(
-        txn, [&](AgentScheduler& s, store::WriteTxn&) { return s.pause(pause); });
+    const auto done =
+        world_.attempt(txn, [&](AgentScheduler& s, store::WriteTxn&) { return s.pause(pause); });
     const bool known = ref().pauses.contains({pause.kind, pause.name});
     const bool there = pause.kind != PauseKind::agent || ref().agents.contains(pause.name) || known;
     same(done.has_value(), there, "pause of " + describe(pause));
@@ -555,8 +554,8 @@ class ModelRun {
     Pause pause;
     pause.kind = at->first;
     pause.name = at->second;
-    same(must(world_.attempt(
-             txn, [&](AgentScheduler& s, store::WriteTxn&) { return s.resume(pause); })),
+    same(must(world_.attempt(txn,
+                             [&](AgentScheduler& s, store::WriteTxn&) { return s.resume(pause); })),
          "resume of " + describe(pause));
     ref().pauses.erase(at);
     world_.pauses_changed();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheduler over a real store and a real Dispatcher, beside the reference model: one step is one
-// transaction, and after each what the store says is compared with what the model says.
+// The scheduler over a real store and a real Dispatcher, beside the reference model: one step is
+// one transaction, and after each what the store says is compared with what the model says.
 #pragma once
 
 #include <functional>
@@ -111,8 +111,9 @@ class World {
     const bool full = running_of(agent) >= agent.definition.max_concurrent_tasks;
     store::WriteTxn nested = must(txn.nested());
     Result<std::optional<Task>> claimed = dispatcher_->claim_for(nested, agent, lease);
-    same(claimed.has_value(), !full, "a claim by " + agent.definition.id +
-                                         (claimed ? " beyond its slots" : claimed.error().message));
+    same(claimed.has_value(), !full,
+         "a claim by " + agent.definition.id +
+             (claimed ? " beyond its slots" : claimed.error().message));
     if (!claimed) return claimed;
     must(nested.commit());
     std::vector<Dispatcher::Claim> claims;
@@ -213,8 +214,7 @@ class World {
                      const std::string& by) {
     size_t next = 0;
     for (const Event& event : must(txn.events(after, 100000))) {
-      const bool broken =
-          event.kind == EventKind::task_failed && event.reason == Reason::reference;
+      const bool broken = event.kind == EventKind::task_failed && event.reason == Reason::reference;
       if (event.kind != EventKind::task_started && !broken) continue;
       RefTask* task = ref.find(event.task);
       same(task != nullptr && task->ready(), "task " + event.task + " was not ready");
@@ -225,7 +225,8 @@ class World {
         ref.end(*task, TaskState::failed, Reason::reference);
         continue;
       }
-      same(next < claims.size() && claims[next].task.id == event.task, "a claim nobody was told of");
+      same(next < claims.size() && claims[next].task.id == event.task,
+           "a claim nobody was told of");
       const Task& claimed = claims[next++].task;
       const Agent& agent = ref.agents.at(claimed.agent);
       same(by.empty() ? available_.contains(claimed.agent) : claimed.agent == by,
@@ -258,8 +259,9 @@ class World {
     }
     for (const RefEvent& e : ref.events) expected[e.task].push_back(e);
     for (const auto& [id, events] : expected)
-      if (stored[id] != events) throw Divergence("events of " + id + ": " + shown(stored[id]) +
-                                                 " in the store, " + shown(events));
+      if (stored[id] != events)
+        throw Divergence("events of " + id + ": " + shown(stored[id]) + " in the store, " +
+                         shown(events));
     for (const auto& [id, events] : stored) {
       same(expected.contains(id), "events of " + id + ": " + shown(events) + " only in the store");
       if (const RefTask* task = ref.find(id)) compare_task(txn, *task);
@@ -292,8 +294,7 @@ class World {
     same(to_string(found->reason), to_string(t.reason), of + "reason");
     same(found->agent, t.agent, of + "agent");
     same(to_string(found->priority), to_string(t.given.priority), of + "priority");
-    if (!is_terminal(t.state))
-      same(to_string(found->lane.level), to_string(t.level), of + "level");
+    if (!is_terminal(t.state)) same(to_string(found->lane.level), to_string(t.level), of + "level");
     same(found->waiting_on, t.open.size(), of + "waiting on");
     same(found->attempt, t.attempt, of + "attempt");
     same(found->attempt_id, t.attempt_id, of + "attempt id");
@@ -316,8 +317,7 @@ class World {
       attempts.push_back({a.number, a.attempt_id, a.state, a.reason, a.late});
     same(attempts == t.attempts, of + "attempts");
     const std::optional<TaskResult> result = must(txn.find_result(t.sequence));
-    if (t.state == TaskState::completed)
-      same(result ? result->head : "", t.result, of + "result");
+    if (t.state == TaskState::completed) same(result ? result->head : "", t.result, of + "result");
   }
 
   void compare_lists(const store::ReadTxn& txn) const {

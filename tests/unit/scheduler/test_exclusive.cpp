@@ -30,8 +30,10 @@ void set_priority(Queue& q, const std::string& id, Priority priority) {
 
 TEST_CASE("waiters come by level, then in order of submission") {
   Queue q;
-  for (const auto& [id, priority] : {std::pair{"t1", Priority::normal}, {"t2", Priority::normal},
-                                     {"low", Priority::low}, {"t3", Priority::normal}})
+  for (const auto& [id, priority] : {std::pair{"t1", Priority::normal},
+                                     {"t2", Priority::normal},
+                                     {"low", Priority::low},
+                                     {"t3", Priority::normal}})
     ok(q.schedule(keyed(id, priority)));
   CHECK(q.get("t2").reason == Reason::exclusive);
   Task running = *q.claim();
@@ -95,8 +97,10 @@ TEST_CASE("the key is free when its holder ends or stops waiting in the queue") 
     CHECK(q.get("t1").reason == Reason::not_before);
   }
   SECTION("the end of its agent") { q.cancel_all(); }
-  if (q.get("t2").state == TaskState::pending) CHECK(holder(q) == "t2");
-  else CHECK(holder(q).empty());
+  if (q.get("t2").state == TaskState::pending)
+    CHECK(holder(q) == "t2");
+  else
+    CHECK(holder(q).empty());
   require_clean(q.store());
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random operations beside the reference model. FABRIC_MODEL_STEPS=N makes N steps over as many seeds
-// as that takes, from FABRIC_MODEL_SEED (default 1) on: see docs/contributing.md.
+// Random operations beside the reference model. FABRIC_MODEL_STEPS=N makes N steps over as many
+// seeds as that takes, from FABRIC_MODEL_SEED (default 1) on: see docs/contributing.md.
 #include <cstdio>
 #include <cstdlib>
 
@@ -12,7 +12,11 @@ using namespace fabric::test;
 namespace {
 
 constexpr uint64_t k_steps = 300;  // of one seed
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t k_seeds = 40;  // each step takes ten times as long
+#else
 constexpr uint64_t k_seeds = 300;
+#endif
 // Every seed that ever failed.
 constexpr uint64_t k_failed_once[] = {1};
 

@@ -308,3 +308,22 @@ TEST_CASE("more readers than there is room for are told so") {
   readers.pop_back();
   ok(store.read());
 }
+
+TEST_CASE("a file whose first write was cut short is made anew; one that held commits is not") {
+  TempDir dir;
+  { Store store = create(dir); }
+  const std::string path = dir.store() + "/data.mdb";
+  for (const off_t size : {4096, 100, 5000}) {
+    // Page 0 counts no commit yet: the first one went into page 1.
+    REQUIRE(::truncate(path.c_str(), size) == 0);
+    Store store = ok(Store::open(dir.store(), Store::Mode::create));
+    require_clean(store);
+  }
+  {
+    Store store = create(dir);
+    add_agent(store, "a");
+    add_agent(store, "b");
+  }
+  REQUIRE(::truncate(path.c_str(), 4096) == 0);
+  CHECK(!Store::open(dir.store(), Store::Mode::create));
+}

@@ -79,8 +79,8 @@ TEST_CASE("what a dropped transaction inside another changed is not told") {
   CHECK(ready(txn.take_queue_changes()) == 1);
 }
 
-// The supervisor runs each call in a transaction inside that of the batch: one that claims must know
-// what those before it did.
+// The supervisor runs each call in a transaction inside that of the batch: one that claims must
+// know what those before it did.
 TEST_CASE("a transaction inside another hears also of what was changed around it") {
   TempDir dir(k_memory);
   Store store = create(dir);
