@@ -67,14 +67,30 @@ Result<DagEntry> entry_of(const Node& table, const std::string& path) {
 
 // --- JSON
 
-Position position_of(std::string_view text, const char* at) {
-  const std::string_view before = text.substr(0, static_cast<size_t>(at - text.data()));
-  const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  const std::string_view line = before.substr(line_start);
-  const auto is_first_byte = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; };
-  return {static_cast<uint32_t>(1 + std::count(before.begin(), before.end(), '\n')),
-          static_cast<uint32_t>(1 + std::count_if(line.begin(), line.end(), is_first_byte))};
-}
+// Counts on from where it was asked last: places come in order, and files may be large.
+class Places {
+ public:
+  explicit Places(std::string_view text) : text_(text) {}
+  Position of(std::string_view part) {
+    const auto offset = static_cast<size_t>(part.data() - text_.data());
+    if (offset < done_) {
+      at_ = {1, 1};
+      done_ = 0;
+    }
+    for (; done_ < offset; ++done_) {
+      if (text_[done_] == '\n')
+        at_ = {at_.line + 1, 1};
+      else if ((static_cast<unsigned char>(text_[done_ + 1]) & 0xc0U) != 0x80)
+        ++at_.column;  // the next byte begins a character
+    }
+    return at_;
+  }
+
+ private:
+  std::string_view text_;
+  Position at_{1, 1};
+  size_t done_ = 0;
+};
 
 // Where the JSON value that begins at `at` ends.
 size_t end_of_value(std::string_view json, size_t at) {
@@ -109,14 +125,14 @@ std::vector<std::string_view> elements_of(std::string_view array) {
   return elements;
 }
 
-Result<DagEntry> entry_of(const json::Value& task, std::string_view text, std::string_view whole,
+Result<DagEntry> entry_of(const json::Value& task, std::string_view text, Places& places,
                           const std::string& path) {
-  DagEntry entry{position_of(whole, text.data()), {}};
+  DagEntry entry{places.of(text), {}};
   if (!task.IsObject()) return fail_at(path, entry.at, "a task must be an object");
   for (const auto& member : task.GetObject()) {
     const std::string name(json::text_of(member.name));
     const std::string_view value = json::raw_member(text, name);
-    const Position at = position_of(whole, value.data());
+    const Position at = places.of(value);
     for (const DagField& other : entry.fields)
       if (other.name == name) return fail_at(path, at, "field '" + printable(name) + "' twice");
     entry.fields.push_back({name, at, at, std::string(value)});
@@ -152,11 +168,12 @@ Result<std::vector<DagEntry>> read_dag_toml(const std::string& path, std::string
 
 Result<std::vector<DagEntry>> read_dag_json(const std::string& path, std::string_view text) {
   const json::Document document = TRY(in_context(json::parse(text), path));
+  Places places(text);
   if (!document.IsObject())
     return fail_at(path, {1, 1}, "not a JSON object", "write {\"tasks\": [...]}");
   for (const auto& member : document.GetObject())
     if (const auto name = json::text_of(member.name); name != "tasks")
-      return fail_at(path, position_of(text, json::raw_member(text, name).data()),
+      return fail_at(path, places.of(json::raw_member(text, name)),
                      "unknown field '" + printable(name) + "'", "write {\"tasks\": [...]}");
   const json::Value* tasks = json::find(document, "tasks");
   if (!tasks || !tasks->IsArray())
@@ -164,7 +181,7 @@ Result<std::vector<DagEntry>> read_dag_json(const std::string& path, std::string
   const std::vector<std::string_view> texts = elements_of(json::raw_member(text, "tasks"));
   std::vector<DagEntry> entries;
   for (rapidjson::SizeType i = 0; i < tasks->Size() && i < texts.size(); ++i)
-    entries.push_back(TRY(entry_of((*tasks)[i], texts[i], text, path)));
+    entries.push_back(TRY(entry_of((*tasks)[i], texts[i], places, path)));
   return entries;
 }
 

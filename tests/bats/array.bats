@@ -36,3 +36,18 @@ load helper
   done
   expect_equal "$(fabric tasks --json | jq length)" 0
 }
+
+@test "more than the queue takes: how to go on is said" {
+  fabric spawn a --max-queue-depth 150 -- true
+  fabric down
+  run --separate-stderr fabric schedule a --array 1-300 --group g --wait-for-space 100ms
+  expect_status 6
+  expect_match "$stderr" '100 tasks before it are scheduled; the same command with --group g adds the rest'
+  expect_equal "$(fabric tasks --group g --limit all --json | jq length)" 100
+}
+
+@test "what names one task is refused" {
+  fabric spawn anna --kind external
+  refused 2 'exclude each other' fabric schedule anna --array 1-2 --idempotency-key k
+  refused 2 'exclude each other' fabric schedule anna --array 1-2 --id i --group g
+}

@@ -49,3 +49,22 @@ at_least() { [ "$(runs | wc -l)" -ge "$1" ]; }
   run --separate-stderr fabric schedule anna --timezone UTC
   expect_status 2
 }
+
+@test "--dry-run checks and adds nothing" {
+  fabric spawn anna --kind external
+  expect_equal "$(fabric schedule anna --every '@daily' --dry-run)" 'would schedule a recurring task'
+  refused 2 '--every' fabric schedule anna --every '61 * * * *' --dry-run
+  refused 2 '--timezone' fabric schedule anna --every '@daily' --timezone Mars/Olympus --dry-run
+  refused 3 'agent ghost not found' fabric schedule ghost --every '@daily' --dry-run
+  expect_equal "$(fabric tasks --recurring --json)" '[]'
+}
+
+@test "what means one run is refused; the group of all runs is kept" {
+  fabric spawn anna --kind external
+  for option in '--idempotency-key k' '--delay 5m' '--wait' '--wait-for-space 1s'; do
+    # shellcheck disable=SC2086 # an option and its value
+    refused 2 'exclude each other' fabric schedule anna --every '@daily' $option
+  done
+  fabric schedule anna --every '@daily' --id d --group g
+  expect_equal "$(fabric tasks --recurring --json | jq -c '.[0].task')" '{"group":"g","agent":"anna","payload":{}}'
+}

@@ -234,10 +234,7 @@ uuid7='^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'
 
 # behaviour: a full queue refuses; tasks that wait for others count
 @test "a full queue refuses with 6, and names its depth and the oldest task" {
-  skip 'max_queue_depth in agent.toml: to be enabled at the merge'
-  mkdir -p agents/a
-  printf 'command = ["sleep", "60"]\nmax_queue_depth = 2\n' >agents/a/agent.toml
-  fabric spawn a
+  fabric spawn a --max-queue-depth 2 -- true
   fabric down
   fabric schedule a --id t1 2>/dev/null
   fabric schedule a --id t2 --after t1 2>/dev/null

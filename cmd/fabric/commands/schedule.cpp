@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/id.hpp"
+#include "base/timezone.hpp"
 #include "fabric/array.hpp"
 #include "fabric/commands.hpp"
 #include "fabric/dag.hpp"
@@ -15,6 +16,7 @@
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 #include "fabric/waiting.hpp"
+#include "scheduler/cron.hpp"
 #include "supervisor/operations.hpp"
 
 namespace fabric::cmd {
@@ -57,6 +59,27 @@ Status check_sources(const Arguments& arguments) {
   return {};
 }
 
+// What means one task or one moment, where there will be many.
+Status refuse_singular_options(const Arguments& arguments) {
+  const auto refuse = [&](std::string_view source,
+                          std::initializer_list<std::string_view> options) -> Status {
+    for (std::string_view option : options)
+      if (arguments.has(source) && arguments.has(option))
+        return fail(ErrorCode::usage,
+                    "schedule: " + std::string(option) + " and " + std::string(source) +
+                        " exclude each other",
+                    "it means one task, and there will be many");
+    return {};
+  };
+  TRY_STATUS(refuse("--array", {"--idempotency-key"}));
+  TRY_STATUS(refuse("--every", {"--idempotency-key", "--at", "--delay", "--deadline", "--wait",
+                                "--wait-for-space"}));
+  if (arguments.has("--array") && arguments.has("--id") && arguments.has("--group"))
+    return fail(ErrorCode::usage, "schedule: with --array, --id and --group exclude each other",
+                "the ids of the tasks are made from the group");
+  return {};
+}
+
 // What says it for one task has no place where each task says it itself.
 Status refuse_task_options(const Arguments& arguments, std::string_view source) {
   const auto refuse = [&](std::span<const Option> options) -> Status {
@@ -88,6 +111,7 @@ Result<Options> read_options(const Arguments& arguments) {
   options.dag = arguments.value("--dag");
   options.array = arguments.value("--array");
   TRY_STATUS(check_sources(arguments));
+  TRY_STATUS(refuse_singular_options(arguments));
   if (options.batch)
     TRY_STATUS(refuse_task_options(arguments, "--batch"));
   else if (options.dag)
@@ -158,9 +182,10 @@ Result<Total> submit_all(const config::Workspace& workspace, const Arguments& ar
   };
   Status submitted = for_each_submission(arguments, options, submit);
   if (!submitted && !total.ids.empty())
-    submitted.error().hint = count_of(total.ids.size(), "task") +
-                             " before it are scheduled; sending the whole file again is safe for "
-                             "lines with an id";
+    submitted.error().hint =
+        count_of(total.ids.size(), "task") + " before it are scheduled; " +
+        (options.array ? "the same command with --group " + options.group + " adds the rest"
+                       : "sending the whole file again is safe for lines with an id");
   TRY_STATUS(submitted);
   return total;
 }
@@ -196,21 +221,43 @@ Result<int> check_only(const config::Workspace& workspace, const Arguments& argu
   return 0;
 }
 
+// One line of all runs; each gets its id when its time comes.
+Result<std::string> recurring_line(const Arguments& arguments, const Options& options) {
+  std::string line =
+      TRY(task_line(arguments, options.agent, system_clock().now(), Naming::by_others));
+  const auto group = arguments.value("--group");
+  if (!group) return line;
+  TRY_STATUS(check_id(*group, "group id"));
+  json::Writer w;
+  w.begin_object().field("group", *group);
+  return w.take() + "," + line.substr(1);
+}
+
+// When it runs first is not said: that is decided when it is added.
+Result<int> check_recurring(const config::Workspace& workspace, const Arguments& arguments,
+                            const Options& options) {
+  TRY(in_context(CronExpression::parse(arguments.value("--every").value_or("")), "--every"));
+  if (const auto zone = arguments.value("--timezone"))
+    TRY(in_context(TimeZone::load(*zone), "--timezone"));
+  const Submission submission = submission_of(TRY(recurring_line(arguments, options)));
+  const store::Store store = TRY(open_store(workspace));
+  const store::ReadTxn txn = TRY(store.read());
+  for (const Task& task : TRY(operations::parse(submission)))
+    if (task.require.empty()) TRY_STATUS(require_agent(txn, task.agent));
+  TRY_STATUS(print("would schedule a recurring task\n"));
+  return 0;
+}
+
 // Prints the id, and says when it runs first.
 Result<int> add_recurring(const config::Workspace& workspace, const Arguments& arguments,
                           const Options& options, const JsonChoice& choice) {
-  if (arguments.has("--at") || arguments.has("--delay") || arguments.has("--deadline"))
-    return fail(ErrorCode::usage,
-                "schedule: --at, --delay and --deadline name one moment, and "
-                "--every many");
   const Submission who = new_submission();
   const std::string id = arguments.value("--id").value_or("every-" + random_hex(4));
   json::Writer params;
   params.begin_object().field("id", id).field("every", arguments.value("--every").value_or(""));
   params.field("timezone", arguments.value("--timezone").value_or(""));
   params.field("missed", arguments.value("--missed").value_or("skip"));
-  params.field("line",
-               TRY(task_line(arguments, options.agent, system_clock().now(), Naming::by_others)));
+  params.field("line", TRY(recurring_line(arguments, options)));
   params.field("user", who.user).field("correlation_id", who.correlation_id).end_object();
   Client client = TRY(Client::open(workspace));
   const json::Document answer = TRY(client.perform("add_recurring", params.take()));
@@ -227,8 +274,11 @@ Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
-  if (arguments.has("--every")) return add_recurring(workspace, arguments, options, choice);
-  if (arguments.has(k_dry_run.name)) return check_only(workspace, arguments, options);
+  const bool dry_run = arguments.has(k_dry_run.name);
+  if (arguments.has("--every"))
+    return dry_run ? check_recurring(workspace, arguments, options)
+                   : add_recurring(workspace, arguments, options, choice);
+  if (dry_run) return check_only(workspace, arguments, options);
   const Total total = TRY(submit_all(workspace, arguments, options, choice));
   tell(total, options);
   if (!options.wait) return 0;
