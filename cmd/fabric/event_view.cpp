@@ -1,38 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/event_view.hpp"
 
+#include <algorithm>
+
 #include "fabric/text.hpp"
 
 namespace fabric::cmd {
 namespace {
 
-using json::Writer;
-
-void write_text(Writer& w, std::string_view text) { text.empty() ? w.null() : w.string(text); }
+void text_or_null(json::Writer& w, const std::string& text) {
+  text.empty() ? w.null() : w.string(text);
+}
 
 constexpr auto k_fields = std::to_array<JsonField<Event>>({
-    {"cursor", "Its position in the stream; --since with it goes on right behind it.",
-     [](Writer& w, const Event& e) { w.integer(static_cast<int64_t>(e.sequence)); }},
-    {"kind", "What happened.", [](Writer& w, const Event& e) { w.string(to_string(e.kind)); }},
-    {"at", "When.", [](Writer& w, const Event& e) { w.string(to_rfc3339(e.at)); }},
-    {"task", "Id of the task it is about, or null.",
-     [](Writer& w, const Event& e) { write_text(w, e.task); }},
-    {"agent", "Id of the agent it is about, or null.",
-     [](Writer& w, const Event& e) { write_text(w, e.agent); }},
-    {"group", "Group of the task, or null.",
-     [](Writer& w, const Event& e) { write_text(w, e.group); }},
-    {"attempt", "Number of the task's attempt; 0 before the first, null when not about a task.",
-     [](Writer& w, const Event& e) { is_about_task(e.kind) ? w.integer(e.attempt) : w.null(); }},
-    {"state", "State of the task after it; null when not about a task.",
-     [](Writer& w, const Event& e) {
-       is_about_task(e.kind) ? w.string(to_string(e.state)) : w.null();
+    {"cursor", "Its place in the stream; what --since takes.",
+     [](json::Writer& w, const Event& v) { w.integer(static_cast<int64_t>(v.sequence)); }},
+    {"at", "When it happened.",
+     [](json::Writer& w, const Event& v) { w.string(to_rfc3339(v.at)); }},
+    {"kind", "What happened; the manual page lists the kinds.",
+     [](json::Writer& w, const Event& v) { w.string(to_string(v.kind)); }},
+    {"task", "The task, or null.",
+     [](json::Writer& w, const Event& v) { text_or_null(w, v.task); }},
+    {"agent", "The agent, or null.",
+     [](json::Writer& w, const Event& v) { text_or_null(w, v.agent); }},
+    {"group", "The task's group, or null.",
+     [](json::Writer& w, const Event& v) { text_or_null(w, v.group); }},
+    {"attempt", "The task's attempt; 0 before the first.",
+     [](json::Writer& w, const Event& v) { w.integer(v.attempt); }},
+    {"state", "The task's state after it, or null.",
+     [](json::Writer& w, const Event& v) {
+       v.task_sequence == 0 ? w.null() : w.string(to_string(v.state));
      }},
-    {"reason", "Why the task is in that state, or null.",
-     [](Writer& w, const Event& e) {
-       write_text(w, is_about_task(e.kind) ? to_string(e.reason) : std::string_view());
-     }},
-    {"detail", "More in words, or null.",
-     [](Writer& w, const Event& e) { write_text(w, e.detail); }},
+    {"reason", "The reason of that state, or null.",
+     [](json::Writer& w, const Event& v) { text_or_null(w, std::string(to_string(v.reason))); }},
+    {"detail", "More about it in words, or null.",
+     [](json::Writer& w, const Event& v) { text_or_null(w, v.detail); }},
 });
 
 }  // namespace
@@ -42,8 +44,6 @@ JsonShape event_shape() { return shape_of<k_fields>(); }
 std::string event_json(const JsonChoice& choice, const Event& event) {
   return choice.object(k_fields, event);
 }
-
-bool is_about_task(EventKind kind) { return to_string(kind).starts_with("task."); }
 
 Colour colour_of(EventKind kind) {
   switch (kind) {
@@ -67,21 +67,15 @@ Colour colour_of(EventKind kind) {
   }
 }
 
-std::string event_in_words(const Event& event) {
-  std::string text = coloured(to_string(event.kind), colour_of(event.kind));
-  if (!event.task.empty()) text += " " + printable(event.task);
-  if (!event.agent.empty() && !event.task.empty()) text += " at";
-  // A pause of an agent names it in its words.
-  const bool named = event.kind == EventKind::paused || event.kind == EventKind::resumed;
-  if (!event.agent.empty() && !named) text += " " + printable(event.agent);
-  if (event.attempt > 0) text += ", attempt " + std::to_string(event.attempt);
-  if (!event.detail.empty()) text += (named ? " " : ": ") + printable(event.detail);
-  return text;
-}
-
 std::string event_line(const Event& event, WallTime now) {
-  return coloured(std::to_string(event.sequence), Colour::dim) + " " + human(event.at, now) + " " +
-         event_in_words(event);
+  std::string kind(to_string(event.kind));
+  kind.resize(std::max<size_t>(kind.size(), 18), ' ');
+  std::string line = human(event.at, now) + "  " + coloured(kind, colour_of(event.kind));
+  if (!event.task.empty()) line += " " + printable(event.task);
+  if (!event.agent.empty()) line += (event.task.empty() ? " " : " on ") + printable(event.agent);
+  if (event.attempt > 1) line += " (attempt " + std::to_string(event.attempt) + ")";
+  if (!event.detail.empty()) line += "  " + coloured(printable(event.detail), Colour::dim);
+  return line;
 }
 
 }  // namespace fabric::cmd

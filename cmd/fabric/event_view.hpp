@@ -13,11 +13,8 @@ namespace fabric::cmd {
 
 JsonShape event_shape();
 std::string event_json(const JsonChoice& choice, const Event& event);
-// "42 12:03:11 task.started t1 at coder, attempt 1", without a line feed; printable.
+// "12:03:11  task.started  t1 on coder", without a line feed; printable.
 std::string event_line(const Event& event, WallTime now);
-// What happened and to whom, without cursor and time: "task.started t1 at coder, attempt 1".
-std::string event_in_words(const Event& event);
 Colour colour_of(EventKind kind);
-bool is_about_task(EventKind kind);
 
 }  // namespace fabric::cmd
