@@ -7,6 +7,7 @@ namespace {
 const Command* const k_commands[] = {
     // workspace
     &k_init_command, &k_trust_command, &k_up_command, &k_down_command, &k_status_command,
+    &k_top_command,
     // agents
     &k_spawn_command, &k_terminate_command, &k_agents_command,
     // tasks

@@ -135,7 +135,7 @@ std::string option_item(const Option& option) {
     out += " Ar " + quoted(option.metavar);
   out += "\n" + sentences(option.help);
   if (!option.choices.empty())
-    out += "One of " + literal(join(split(option.choices, '|'), ", ")) + ".\n";
+    out += sentences("One of " + join(split(option.choices, '|'), ", ") + ".");
   if (option.takes == Takes::values) out += "May be given several times.\n";
   return out;
 }

@@ -302,11 +302,12 @@ void put_supervisor(const SupervisorRecord& supervisor, record::Supervisor& r) {
   r.set_since_us(supervisor.since.us);
   r.set_version(supervisor.version);
   r.set_pressure(supervisor.pressure);
+  r.set_pressure_degree(supervisor.pressure_degree);
 }
 
 SupervisorRecord get_supervisor(const record::Supervisor& r) {
-  return {r.pid(),     r.pid_start_time(), r.boot_id(), WallTime{r.since_us()},
-          r.version(), r.pressure()};
+  return {r.pid(),     r.pid_start_time(), r.boot_id(),        WallTime{r.since_us()},
+          r.version(), r.pressure(),       r.pressure_degree()};
 }
 
 }  // namespace fabric::store

@@ -37,7 +37,8 @@ struct SupervisorRecord {
   std::string boot_id;
   WallTime since;
   std::string version;
-  std::string pressure;  // what delays new starts now, in words; "" when nothing does
+  std::string pressure;          // what delays new starts now, in words; "" when nothing does
+  uint32_t pressure_degree = 0;  // 1: of priority low, 2: of normal too
 };
 
 // Texts that have numbers in keys, given once and for ever.

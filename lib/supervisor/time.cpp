@@ -76,6 +76,7 @@ void SupervisorCore::look_at_pressure() {
           dispatcher.set_pressure(degree);
           store::SupervisorRecord record = TRY(txn.supervisor());
           record.pressure = words;
+          record.pressure_degree = degree;
           return txn.save_supervisor(record);
         },
         {});

@@ -44,7 +44,7 @@ load helper
 }
 
 @test "commands of later versions are unknown" {
-  for name in drain pool approvals policy budget apply top; do
+  for name in drain pool approvals policy budget apply; do
     refused 2 'unknown command' fabric "$name"
   done
 }

@@ -79,3 +79,57 @@ END
   expect_match "$output" 'task.scheduled +t1 on anna'
   [[ $output != *$'\e'* ]]
 }
+
+@test "--since takes a time too, and --limit ends it" {
+  fabric spawn anna --kind external
+  fabric schedule anna --id t1
+  at=$(fabric events --task t1 --json | jq -r .at)
+  fabric schedule anna --id t2
+  expect_equal "$(fabric events --since "$at" --json | jq -r .task | tr '\n' ' ')" "t1 t2 "
+  expect_equal "$(fabric events --since 0 --kind task --limit 1 --json | jq -r .task)" t1
+  expect_equal "$(timeout 10 "$FABRIC" events --since 0 --kind task --limit 2 --follow --json | jq -r .task | tr '\n' ' ')" "t1 t2 "
+  expect_equal "$(fabric events --limit all --json | jq -s length)" "$(fabric events --since 0 --json | jq -s length)"
+}
+
+@test "a sort of kinds is all of its kinds" {
+  fabric spawn anna --kind external
+  fabric schedule anna --id t1
+  fabric pause --all
+  expect_equal "$(kinds --kind task --kind paused | tr '\n' ' ')" "task.scheduled paused "
+}
+
+@test "what retention has removed behind a cursor is said" {
+  fabric spawn anna --kind external
+  for i in 1 2 3 4 5 6; do fabric schedule anna --id "t$i"; done
+  printf '\n[scheduler]\nkeep_events = 2\n' >fabric.toml
+  fabric gc
+  run --separate-stderr fabric events --since 1 --json
+  expect_status 0
+  expect_match "$stderr" 'events 2 to [0-9]+ are missing: retention has removed them'
+  # From the oldest there is: then nothing is missing.
+  run --separate-stderr fabric events --since 0 --json
+  expect_equal "$stderr" ""
+}
+
+@test "a cursor that was never reached is refused" {
+  run --separate-stderr fabric events --since 999
+  expect_status 2
+  expect_match "$stderr" 'there is no event 999 yet'
+}
+
+@test "--follow ends when nobody reads any more, without another event" {
+  fabric spawn anna --kind external
+  timeout 10 "$FABRIC" events --follow --since 0 | head -1 >first
+  grep -q agent.spawned first
+}
+
+@test "Ctrl-C ends --follow with 130" {
+  env --default-signal=INT "$FABRIC" events --follow --since 0 >out &
+  reader=$!
+  fabric spawn anna --kind external
+  wait_until 10 grep -q agent.spawned out
+  kill -INT "$reader"
+  code=0
+  wait "$reader" || code=$?
+  expect_equal "$code" 130
+}

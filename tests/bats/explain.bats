@@ -73,7 +73,7 @@ anna() { fabric spawn anna --kind external "$@" >/dev/null; }
   fabric down
   fabric schedule a --id t1
   fabric schedule a --id t2
-  expect_match "$(reasons t2)" 'turn no_supervisor $'
+  expect_match "$(reasons t2)" '^no_supervisor .*turn $'
   expect_match "$(text_of t2 turn)" '^1 task of its share and priority is before it'
 }
 

@@ -3,239 +3,183 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "fabric/commands.hpp"
+#include "fabric/event_reader.hpp"
+#include "fabric/event_view.hpp"
+#include "fabric/moment.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
-#include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 #include "fabric/wakeups.hpp"
-#include "model/event.hpp"
 
 namespace fabric::cmd {
 namespace {
 
-void text_or_null(json::Writer& w, const std::string& text) {
-  text.empty() ? w.null() : w.string(text);
-}
-
-constexpr auto k_fields = std::to_array<JsonField<Event>>({
-    {"cursor", "Its place in the stream; what --since takes.",
-     [](json::Writer& w, const Event& v) { w.integer(static_cast<int64_t>(v.sequence)); }},
-    {"at", "When it happened.",
-     [](json::Writer& w, const Event& v) { w.string(to_rfc3339(v.at)); }},
-    {"kind", "What happened; the manual page lists the kinds.",
-     [](json::Writer& w, const Event& v) { w.string(to_string(v.kind)); }},
-    {"task", "The task, or null.",
-     [](json::Writer& w, const Event& v) { text_or_null(w, v.task); }},
-    {"agent", "The agent, or null.",
-     [](json::Writer& w, const Event& v) { text_or_null(w, v.agent); }},
-    {"group", "The task's group, or null.",
-     [](json::Writer& w, const Event& v) { text_or_null(w, v.group); }},
-    {"attempt", "The task's attempt; 0 before the first.",
-     [](json::Writer& w, const Event& v) { w.integer(v.attempt); }},
-    {"state", "The task's state after it, or null.",
-     [](json::Writer& w, const Event& v) {
-       v.task_sequence == 0 ? w.null() : w.string(to_string(v.state));
-     }},
-    {"reason", "The reason of that state, or null.",
-     [](json::Writer& w, const Event& v) { text_or_null(w, std::string(to_string(v.reason))); }},
-    {"detail", "More about it in words, or null.",
-     [](json::Writer& w, const Event& v) { text_or_null(w, v.detail); }},
-});
-JsonShape events_shape() { return shape_of<k_fields>(); }
-
-constexpr size_t k_step = 1000;  // events read in one transaction
 constexpr size_t k_default_limit = 50;
+constexpr size_t k_no_limit = std::numeric_limits<size_t>::max();
 
-struct Selection {
-  std::vector<EventKind> kinds;  // empty: all
-  std::string agent, task, group;
-  [[nodiscard]] bool takes(const Event& event) const {
-    return (kinds.empty() || std::find(kinds.begin(), kinds.end(), event.kind) != kinds.end()) &&
-           (agent.empty() || event.agent == agent) && (task.empty() || event.task == task) &&
-           (group.empty() || event.group == group);
-  }
-};
-
-// A cursor, or how long ago.
+// Where to begin: a position, or a time that has to be looked up.
 struct Since {
   std::optional<uint64_t> cursor;
-  std::optional<Duration> ago;
+  WallTime time;
 };
 
+std::optional<uint64_t> number_in(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 Result<Since> parse_since(std::string_view text) {
-  uint64_t cursor = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, cursor);
-  if (error == std::errc{} && at == end) return Since{cursor, {}};
-  Result<Duration> ago = parse_duration(text);
-  if (!ago)
-    return fail(ErrorCode::usage, "'" + printable(text) + "' is neither a cursor nor a duration",
-                "for example --since 120 (what --json calls cursor) or --since 10m");
-  return Since{{}, *ago};
+  Since since;
+  since.cursor = number_in(text);
+  if (since.cursor) return since;
+  if (const Result<Duration> ago = parse_duration(text)) {
+    since.time.us = std::max<int64_t>(system_clock().now().us - ago->ns / 1000, 1);
+    return since;
+  }
+  // A time of day is the last one of those there were.
+  const WallTime a_day_ago = system_clock().now() + Duration::seconds(-86400);
+  const Result<WallTime> time = parse_moment(text, a_day_ago);
+  if (!time)
+    return fail(
+        ErrorCode::usage, "'" + printable(text) + "' is no cursor, time or duration",
+        "for example --since 120 (what --json calls cursor), --since 10m, or --since 14:30");
+  since.time = *time;
+  return since;
 }
 
 Result<size_t> parse_limit(std::string_view text) {
-  size_t limit = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, limit);
-  if (error != std::errc{} || at != end || limit == 0)
+  if (text == "all") return k_no_limit;
+  const auto limit = number_in(text);
+  if (!limit || *limit == 0)
     return fail(ErrorCode::usage, "invalid number '" + printable(text) + "'",
-                "write a number above 0");
-  return limit;
+                "write a number above 0, or all");
+  return static_cast<size_t>(*limit);
 }
 
-Colour colour_of(EventKind kind) {
-  switch (kind) {
-    case EventKind::task_completed:
-      return Colour::green;
-    case EventKind::task_failed:
-    case EventKind::task_timed_out:
-      return Colour::red;
-    case EventKind::task_retrying:
-    case EventKind::task_requeued:
-    case EventKind::task_cancelled:
-    case EventKind::task_late_result:
-    case EventKind::recurring_missed:
-    case EventKind::paused:
-      return Colour::yellow;
-    default:
-      return Colour::none;
-  }
+struct Options {
+  EventFilter filter;
+  std::optional<Since> since;
+  std::optional<size_t> limit;
+  bool follow = false;
+};
+
+Result<Options> read_options(const Arguments& arguments) {
+  Options options;
+  options.filter.kinds = arguments.values("--kind");
+  options.filter.agent = arguments.value("--agent").value_or("");
+  options.filter.task = arguments.value("--task").value_or("");
+  options.filter.group = arguments.value("--group").value_or("");
+  options.since = TRY(parsed(arguments, "--since", parse_since));
+  options.limit = TRY(parsed(arguments, "--limit", parse_limit));
+  options.follow = arguments.has("--follow");
+  return options;
 }
 
-std::string line_of(const Event& event, WallTime now) {
-  std::string kind(to_string(event.kind));
-  kind.resize(std::max<size_t>(kind.size(), 18), ' ');
-  std::string line = human(event.at, now) + "  " + coloured(kind, colour_of(event.kind));
-  if (!event.task.empty()) line += " " + printable(event.task);
-  if (!event.agent.empty()) line += (event.task.empty() ? " " : " on ") + printable(event.agent);
-  if (event.attempt > 1) line += " (attempt " + std::to_string(event.attempt) + ")";
-  if (!event.detail.empty()) line += "  " + coloured(printable(event.detail), Colour::dim);
-  return line;
+Result<uint64_t> position_of(const store::ReadTxn& txn, const Since& since) {
+  if (!since.cursor) return position_before(txn, since.time);
+  const uint64_t last = TRY(txn.last_event());
+  if (*since.cursor > last)
+    return fail(ErrorCode::usage,
+                "--since: there is no event " + std::to_string(*since.cursor) +
+                    " yet; the newest is " + std::to_string(last),
+                "is it a cursor of another workspace?");
+  return *since.cursor;
 }
 
 class Stream {
  public:
-  Stream(const JsonChoice& choice, Selection selection)
-      : choice_(choice), selection_(std::move(selection)) {}
+  Stream(const JsonChoice& choice, size_t left) : choice_(choice), left_(left) {}
+  [[nodiscard]] bool full() const { return left_ == 0; }
 
-  // Where to begin: after the position returned.
-  Result<uint64_t> start(const store::Store& store, const Since& since) const {
-    const store::ReadTxn txn = TRY(store.read());
-    const uint64_t first = TRY(txn.first_event());
-    if (since.cursor) {
-      if (first > *since.cursor + 1)
-        note("events " + std::to_string(*since.cursor + 1) + " to " + std::to_string(first - 1) +
-             " are kept no longer");
-      return *since.cursor;
+  // In one write, and at once.
+  Status print_all(const std::vector<Event>& events) {
+    std::string text;
+    const WallTime now = system_clock().now();
+    for (const Event& event : events) {
+      if (left_ == 0) break;
+      if (left_ != k_no_limit) --left_;
+      text += (choice_.wanted() ? event_json(choice_, event) : event_line(event, now)) + "\n";
     }
-    if (!since.ago) return uint64_t{0};
-    const WallTime from{system_clock().now().us - since.ago->ns / 1000};
-    // Events are in the order of their times, but for a clock that was set.
-    uint64_t low = first == 0 ? 0 : first - 1;
-    uint64_t high = TRY(txn.last_event());
-    while (low < high) {
-      const uint64_t middle = low + (high - low) / 2;
-      const std::vector<Event> one = TRY(txn.events(middle, 1));
-      if (one.empty() || one[0].at >= from)
-        high = middle;
-      else
-        low = middle + 1;
-    }
-    return low;
+    return print(text);
   }
-
-  // Everything after `cursor` that there is now. Returns where it came to.
-  Result<uint64_t> print_after(const store::Store& store, uint64_t cursor) const {
-    for (;;) {
-      const std::vector<Event> events = TRY(TRY(store.read()).events(cursor, k_step));
-      if (events.empty()) return cursor;
-      TRY_STATUS(print_all(events));
-      cursor = events.back().sequence;
+  Status catch_up(const store::Store& store, EventReader& reader) {
+    for (bool more = true; more && !full();) {
+      const EventReader::Page page = TRY(reader.next(TRY(store.read())));
+      if (page.gap && page.gap->first > 1)
+        note("events " + std::to_string(page.gap->first) + " to " + std::to_string(page.gap->last) +
+             " are missing: retention has removed them");
+      TRY_STATUS(print_all(page.events));
+      more = page.more;
     }
-  }
-
-  // The newest `limit` of those that are wanted.
-  Result<uint64_t> print_newest(const store::Store& store, size_t limit) const {
-    const store::ReadTxn txn = TRY(store.read());
-    const uint64_t last = TRY(txn.last_event());
-    std::vector<Event> found;
-    for (uint64_t end = last; end > 0 && found.size() < limit;) {
-      const uint64_t begin = end > k_step ? end - k_step : 0;
-      std::vector<Event> step = TRY(txn.events(begin, static_cast<size_t>(end - begin)));
-      if (step.empty()) break;
-      for (auto event = step.rbegin(); event != step.rend() && found.size() < limit; ++event)
-        if (event->sequence <= end && selection_.takes(*event)) found.push_back(std::move(*event));
-      end = begin;
-    }
-    std::reverse(found.begin(), found.end());
-    TRY_STATUS(print_all(found));
-    return last;
+    return {};
   }
 
  private:
-  Status print_all(const std::vector<Event>& events) const {
-    const WallTime now = system_clock().now();
-    std::string text;
-    for (const Event& event : events)
-      if (selection_.takes(event))
-        text += (choice_.wanted() ? choice_.object(k_fields, event) : line_of(event, now)) + "\n";
-    return text.empty() ? Status() : print(text);
-  }
-
   const JsonChoice& choice_;
-  Selection selection_;
+  size_t left_;
 };
 
-Result<int> follow(const store::Store& store, const Stream& stream, Wakeups wakeups,
-                   uint64_t cursor) {
-  for (;;) {
-    cursor = TRY(stream.print_after(store, cursor));
-    const Wake wake = TRY(wakeups.wait(std::nullopt));
-    if (wake.output_gone) return 0;
-    if (wake.signal != 0) return static_cast<int>(ErrorCode::interrupted);
+// What is there now. Returns the position from which to follow.
+Result<EventReader> print_past(const store::Store& store, const Options& options, Stream& stream) {
+  if (!options.since) {
+    const store::ReadTxn txn = TRY(store.read());
+    TRY_STATUS(stream.print_all(
+        TRY(newest_events(txn, options.filter, options.limit.value_or(k_default_limit)))));
+    return EventReader(TRY(txn.last_event()), options.filter);
   }
+  EventReader reader(TRY(position_of(TRY(store.read()), *options.since)), options.filter);
+  TRY_STATUS(stream.catch_up(store, reader));
+  return reader;
 }
 
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
-  Selection selection;
-  for (const std::string& kind : arguments.values("--kind"))
-    selection.kinds.push_back(TRY(parse_event_kind(kind)));
-  selection.agent = arguments.value("--agent").value_or("");
-  selection.task = arguments.value("--task").value_or("");
-  selection.group = arguments.value("--group").value_or("");
-  const Since since = TRY(parsed(arguments, "--since", parse_since)).value_or(Since{});
-  const size_t limit = TRY(parsed(arguments, "--limit", parse_limit)).value_or(k_default_limit);
+  const Options options = TRY(read_options(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
   const store::Store store = TRY(open_store(workspace));
-  const Stream stream(choice, std::move(selection));
   std::optional<Wakeups> wakeups;
-  if (arguments.has("--follow")) wakeups = TRY(Wakeups::open(store, {SIGINT, SIGTERM}));
-  uint64_t cursor = 0;
-  if (arguments.has("--since"))
-    cursor = TRY(stream.print_after(store, TRY(stream.start(store, since))));
-  else
-    cursor = TRY(stream.print_newest(store, limit));
-  if (!wakeups) return 0;
-  return follow(store, stream, *std::move(wakeups), cursor);
+  if (options.follow) wakeups = TRY(Wakeups::open(store, {SIGINT, SIGTERM}));
+  // Without --since the limit says how far to go back, and not when to end.
+  Stream stream(choice, options.since ? options.limit.value_or(k_no_limit) : k_no_limit);
+  EventReader reader = TRY(print_past(store, options, stream));
+  while (options.follow && !stream.full()) {
+    const Wake wake = TRY(wakeups->wait(std::nullopt));
+    if (wake.signal != 0) return static_cast<int>(ErrorCode::interrupted);
+    if (wake.output_gone) return fail(ErrorCode::failed, "", std::string(k_broken_pipe));
+    TRY_STATUS(stream.catch_up(store, reader));
+  }
+  return 0;
 }
 
 constexpr Option k_options[] = {
-    {"--follow", "-f", "", "Go on: show each event when it is on disk.", Takes::nothing},
-    {"--since", "", "CURSOR|DURATION",
-     "All events after that one, or of that long ago, instead of the newest 50."},
-    {"--kind", "", "KIND", "Only events of this kind.", Takes::values},
-    {"--agent", "", "ID", "Only those of this agent.", Takes::value, Complete::agent},
-    {"--task", "", "ID", "Only those of this task.", Takes::value, Complete::task},
-    {"--group", "", "ID", "Only those of this group of tasks."},
-    {"--limit", "", "N", "The newest N, without --since. Default: 50."}};
+    {"--follow", "-f", "", "Go on with what happens from now on, until interrupted.",
+     Takes::nothing},
+    {"--since", "", "CURSOR|TIME|AGO",
+     "Begin after the event with this cursor (0: with the oldest there is), at this time (RFC "
+     "3339, or local: 2026-11-25 14:30, 14:30), or this long ago, for example 10m."},
+    {"--kind", "", "KIND", "Only events of this kind, or of all kinds of this sort.", Takes::values,
+     Complete::nothing,
+     "task|task.scheduled|task.ready|task.started|task.requeued|task.retrying|task.completed|"
+     "task.failed|task.cancelled|task.timed_out|task.changed|task.extended|task.late_result|"
+     "task.stalled|task.progress|agent|agent.spawned|agent.state|agent.removed|paused|resumed|"
+     "recurring|recurring.added|recurring.removed|recurring.missed"},
+    {"--agent", "", "ID", "Only events about this agent and its tasks.", Takes::value,
+     Complete::agent},
+    {"--task", "", "ID", "Only events about this task.", Takes::value, Complete::task},
+    {"--group", "", "GROUP", "Only events about tasks of this group."},
+    {"--limit", "", "N",
+     "With --since: end after N events. Without: how many of the newest to show, or all. Default: "
+     "50."}};
 constexpr Example k_examples[] = {
-    {"fabric events --follow --kind task.failed --json",
-     "Tells a program of each task that fails, at once."},
-    {"fabric events --since 1h --agent coder", "What happened to one agent in the last hour."}};
+    {"fabric events --follow --kind task.failed --kind task.timed_out",
+     "Says when a task ends badly, as it happens."},
+    {"fabric events --follow --json --since 4711",
+     "Goes on behind the event that a program has handled last."}};
 
 }  // namespace
 
@@ -243,22 +187,31 @@ const Command k_events_command{
     "events",
     Group::tasks,
     "show what happened, in order",
-    "One event a line, the oldest first. Every change of a task or an agent is one, written in the "
-    "same transaction; the order is that of the store and does not depend on clocks. With --json: "
-    "one object a line; its cursor, given to --since, goes on behind it, so that nothing is lost "
-    "or "
-    "repeated across restarts of the reader and of the supervisor. How many are kept is "
-    "scheduler.keep_events in fabric.toml.\n\n"
-    "The kinds: task.scheduled, task.ready (nothing stands in its way any more), task.started, "
-    "task.requeued (an attempt ended without an outcome), task.retrying (it ended badly, another "
-    "follows), task.completed, task.failed, task.cancelled, task.timed_out, task.changed, "
-    "task.extended, task.late_result; agent.spawned, agent.state, agent.removed; paused, resumed; "
-    "recurring.added, recurring.removed, recurring.missed.",
+    "One event a line, oldest first. Every change of a task or an "
+    "agent is one event, written in the same transaction as the change, in one order for the "
+    "whole workspace. Without --since the newest are shown. With --json: one object a line.\n\n"
+    "A program that remembers the cursor of the last event that it has handled, and begins with "
+    "--since that cursor the next time, misses none and sees none twice. When events behind that "
+    "cursor have been removed by retention meanwhile, a line on standard error says which; how "
+    "many "
+    "are kept is scheduler.keep_events in fabric.toml. "
+    "Following needs no supervisor, and outlives those that come and go. It ends with exit code "
+    "130 when it is interrupted.\n\n"
+    "Kinds about tasks: task.scheduled (it is in the queue), task.ready (nothing it waited for "
+    "is in its way any more: a dependency, its time, an exclusive key), task.started, "
+    "task.completed, task.failed, task.cancelled, task.timed_out, task.requeued (an attempt "
+    "ended without an outcome, and it waits again), task.retrying (an attempt ended badly, and "
+    "another follows), task.changed (priority, agent or payload), task.extended (a lease), "
+    "task.late_result (an answer that came after the end, kept beside), task.stalled (no sign of "
+    "progress for a while) and task.progress.\n\n"
+    "Others: agent.spawned, agent.state (its new state, and why), agent.removed, paused, resumed, "
+    "recurring.added, recurring.removed and recurring.missed (runs whose time passed while "
+    "nothing could start them).",
     {},
     k_options,
     {},
     k_examples,
-    events_shape,
+    event_shape,
     run};
 
 }  // namespace fabric::cmd

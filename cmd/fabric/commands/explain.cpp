@@ -67,10 +67,11 @@ const Command k_explain_command{
     "Of a pending task: every reason why it does not run now, the most important first. Of a "
     "running "
     "one: where, since when, and its limits. Of one that has ended: why, and its attempts.\n\n"
-    "Kinds of reasons: dependency, not_before, retry, exclusive, paused, require, no_agent, "
-    "agent_slots, pool_slots, workspace_slots, label_slots, pressure, turn, no_supervisor; "
-    "running, "
-    "limit, stopping; completed, failed, cancelled, timed_out, attempt, retried.",
+    "Kinds of reasons: no_supervisor, dependency, not_before, retry, exclusive, paused, require, "
+    "no_agent, pressure, agent_slots, pool_slots, workspace_slots, label_slots, turn, share, "
+    "level; "
+    "running, limit, stopping; completed, failed, cancelled, timed_out, dependency, attempt, "
+    "retried.",
     k_positionals,
     {},
     {},

@@ -1,59 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
 #include "fabric/text.hpp"
 #include "fabric/views.hpp"
+#include "fabric/workspace_view.hpp"
 
 namespace fabric::cmd {
 namespace {
-
-// Counting goes through all of them: not for a status that is to answer at once.
-constexpr uint64_t k_most_counted = 50000;
-
-Result<StatusView> look(const config::Workspace& workspace) {
-  const UsageList usage = live_usage(workspace);
-  const store::Store store = TRY(open_store(workspace));
-  const store::ReadTxn txn = TRY(store.read());
-  StatusView view;
-  view.workspace = workspace.root;
-  view.supervisor = TRY(supervisor_status(workspace, txn));
-  view.agents = TRY(all_agents(txn, usage));
-  view.queue = TRY(txn.counts());
-  if (view.queue.pending <= k_most_counted) {
-    view.ready.emplace();
-    for (const store::LaneBacklog& lane : TRY(txn.ready_lanes()))
-      (*view.ready)[static_cast<size_t>(lane.lane.level)] += lane.ready;
-  }
-  view.pauses = TRY(txn.pauses());
-  view.recurring = TRY(txn.list_recurring()).size();
-  view.dead = TRY(txn.dead_tasks()).size();
-  return view;
-}
-
-// "2 critical, 30 normal; 5 wait for others, for a time or for a key"
-std::string ready_in_words(const StatusView& view) {
-  std::vector<std::string> parts;
-  uint64_t held_back = view.queue.pending;
-  for (int i = 0; i < k_priority_levels; ++i) {
-    const uint64_t n = (*view.ready)[static_cast<size_t>(i)];
-    held_back -= std::min(held_back, n);
-    if (n > 0)
-      parts.push_back(std::to_string(n) + " " + std::string(to_string(static_cast<Priority>(i))));
-  }
-  std::string text = parts.empty() ? "none" : join(parts, ", ");
-  if (held_back > 0)
-    text += "; " + std::to_string(held_back) + (held_back == 1 ? " waits" : " wait") +
-            " for other tasks, for a time or for a key";
-  return text;
-}
-
-std::string pause_in_words(const Pause& pause, WallTime now) {
-  return describe(pause) + " since " + human(pause.since, now) +
-         (pause.user.empty() ? "" : " by " + pause.user);
-}
 
 std::string workspace_facts(const StatusView& view, WallTime now) {
   Facts facts;
@@ -79,7 +33,9 @@ std::string workspace_facts(const StatusView& view, WallTime now) {
 }
 
 Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice& choice) {
-  const StatusView view = TRY(look(workspace));
+  const UsageList usage = live_usage(workspace);
+  const store::Store store = TRY(open_store(workspace));
+  const StatusView view = TRY(workspace_view(workspace, TRY(store.read()), usage));
   if (choice.wanted()) {
     TRY_STATUS(print(status_json(choice, view) + "\n"));
     return 0;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `top` shows: gathered at each look, and laid out in lines.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "fabric/event_reader.hpp"
+#include "fabric/json_views.hpp"
+#include "fabric/views.hpp"
+#include "store/store.hpp"
+
+namespace fabric::cmd {
+
+struct TopData {
+  WallTime now;
+  StatusView workspace;
+  std::map<std::string, double> cpu_percent;  // by agent; of one core; those that are known
+  std::map<std::string, Event> last_event;    // by agent
+  std::deque<Event> newest;                   // oldest first
+};
+
+// Keeps what one look must know of the one before. One thread.
+class TopGatherer {
+ public:
+  // `usage` was asked for at `usage_at`; the same as before when it was not asked for again.
+  Status look(const config::Workspace& workspace, const store::ReadTxn& txn, const UsageList& usage,
+              MonoTime usage_at, WallTime now);
+  [[nodiscard]] const TopData& data() const { return data_; }
+
+ private:
+  Status read_events(const store::ReadTxn& txn);
+  void measure(const UsageList& usage, MonoTime at);
+
+  TopData data_;
+  std::optional<EventReader> events_;
+  UsageList usage_;
+  MonoTime usage_at_;
+};
+
+struct TopSize {
+  size_t columns = 0, rows = 0;  // 0: as many as it takes
+};
+// At most size.rows lines of at most size.columns; agents from the `first`-th on, the busiest
+// first. Corrects `first` when it is too far. Pure.
+std::vector<std::string> top_lines(const TopData& data, TopSize size, size_t& first);
+// How many agents fit below each other.
+size_t top_page(const TopData& data, TopSize size);
+
+}  // namespace fabric::cmd
