@@ -10,9 +10,8 @@ namespace {
 std::vector<std::string> cancelled(Queue& q, const store::TaskFilter& filter,
                                    bool dry_run = false) {
   std::vector<std::string> ids;
-  for (const auto& c : ok(q.in_txn([&](AgentScheduler& s, store::WriteTxn&) {
-         return s.cancel_matching(filter, dry_run);
-       })))
+  for (const auto& c : ok(q.in_txn(
+           [&](AgentScheduler&s, store::WriteTxn&) { return s.cancel_matching(filter, dry_run); })))
     ids.push_back(c.task.id);
   return ids;
 }

@@ -69,8 +69,8 @@ TEST_CASE("an end comes before what follows from it") {
   told.news();
   SECTION("failed") {
     q.finish(*q.claim(), failed_with(1));
-    CHECK(told.news() == Lines{"t1 task.started", "t1 task.failed", "t2 task.failed",
-                               "cleanup task.ready"});
+    CHECK(told.news() ==
+          Lines{"t1 task.started", "t1 task.failed", "t2 task.failed", "cleanup task.ready"});
   }
   SECTION("cancelled") {
     ok(q.cancel("t1"));

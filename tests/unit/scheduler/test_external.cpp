@@ -65,8 +65,8 @@ TEST_CASE("a lease that ran out is over: the next claim has the next attempt") {
         "task t1 is not claimed any more: its lease is over");
   const Task second = q.lease();
   CHECK(second.attempt == 2);
-  const std::string over =
-      "lease " + std::to_string(first.attempt_id) + " of task t1 is over: it was claimed again since";
+  const std::string over = "lease " + std::to_string(first.attempt_id) +
+                           " of task t1 is over: it was claimed again since";
   CHECK(refusal(q.complete("t1", first.attempt_id)) == over);
   CHECK(refusal(q.extend("t1", first.attempt_id)) == over);
   CHECK(refusal(q.release("t1", first.attempt_id)) == over);

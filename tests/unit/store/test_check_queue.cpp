@@ -21,8 +21,8 @@ Task queued(const std::string& id) {
   return task;
 }
 
-// 1 holds the key, 2 waits for it, 3 waits for its time in a group, 4 is dead and was tried twice, 5
-// is pinned by 6.
+// 1 holds the key, 2 waits for it, 3 waits for its time in a group, 4 is dead and was tried twice,
+// 5 is pinned by 6.
 void fill(const TempDir& dir) {
   Store store = create(dir);
   add_agent(store, "a");
@@ -111,8 +111,7 @@ TEST_CASE("rows of the queue that are missing are named") {
   CHECK(without(Table::exclusive, k_holder).size() == 1);
   CHECK(without(Table::exclusive, k_waiter).size() == 1);
   CHECK(without(Table::names, "sann") == Problems{"shares 1: its name leads elsewhere"});
-  CHECK(without(Table::shares, bytes(Key().u32(1))) ==
-        Problems{"names 'sann': has no such share"});
+  CHECK(without(Table::shares, bytes(Key().u32(1))) == Problems{"names 'sann': has no such share"});
 }
 
 TEST_CASE("rows of the queue that lead to nothing are named") {
@@ -144,13 +143,12 @@ TEST_CASE("rows of the queue that lead to nothing are named") {
 
 TEST_CASE("values of the queue that are garbage are named") {
   const std::string broken = "\xff\xff\xff";
-  for (const auto& [table, key] :
-       {std::pair{Table::attempts, bytes(attempt_key(4, 1, false))},
-        {Table::events, bytes(task_key(1))},
-        {Table::shares, bytes(Key().u32(1))},
-        {Table::recurring, std::string("nightly")},
-        {Table::names, std::string("cgpu=1")},
-        {Table::meta, std::string(k_meta_pauses)}}) {
+  for (const auto& [table, key] : {std::pair{Table::attempts, bytes(attempt_key(4, 1, false))},
+                                   {Table::events, bytes(task_key(1))},
+                                   {Table::shares, bytes(Key().u32(1))},
+                                   {Table::recurring, std::string("nightly")},
+                                   {Table::names, std::string("cgpu=1")},
+                                   {Table::meta, std::string(k_meta_pauses)}}) {
     INFO(k_table_names[static_cast<size_t>(table)]);
     CHECK(!with(table, key, "x").empty());
     CHECK(!with(table, key, std::string(30, 'x')).empty());

@@ -336,8 +336,8 @@ void compare_queue(const ReadTxn& txn, const Model& model) {
   for (const auto& [sequence, task] : model.tasks) {
     std::map<std::pair<uint32_t, bool>, std::string> attempts;
     for (const Attempt& a : ok(txn.attempts(sequence))) attempts[{a.number, a.late}] = a.detail;
-    CHECK(attempts == (model.attempts.contains(sequence) ? model.attempts.at(sequence)
-                                                         : decltype(attempts){}));
+    CHECK(attempts ==
+          (model.attempts.contains(sequence) ? model.attempts.at(sequence) : decltype(attempts){}));
   }
   std::vector<std::string> events;
   for (const Event& event : ok(txn.events(0, 1 << 20))) events.push_back(event.detail);

@@ -17,8 +17,7 @@ uint32_t schema_of(const TempDir& dir) {
   RawStore raw(dir.store());
   record::Schema schema;
   const std::string value = raw.get(Table::meta, k_meta_schema);
-  REQUIRE(schema.ParseFromString(
-      std::string(ok(open_value(Table::meta, k_meta_schema, value)))));
+  REQUIRE(schema.ParseFromString(std::string(ok(open_value(Table::meta, k_meta_schema, value)))));
   return schema.version();
 }
 
@@ -72,8 +71,7 @@ TEST_CASE("an upgrade is refused while another process owns the workspace") {
   REQUIRE(::pipe(done) == 0);
   const pid_t owner = ::fork();
   if (owner == 0) {
-    const auto mine =
-        Ownership::acquire(dir.path() + "/run/owner", Ownership::Kind::exclusive, {});
+    const auto mine = Ownership::acquire(dir.path() + "/run/owner", Ownership::Kind::exclusive, {});
     char byte = mine && *mine ? 'y' : 'n';
     if (::write(ready[1], &byte, 1) == 1) static_cast<void>(::read(done[0], &byte, 1));
     ::_exit(0);
