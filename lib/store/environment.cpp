@@ -19,7 +19,8 @@ Environment::Use::Use(Environment& environment) : environment_(environment) {
 Environment::Use::~Use() { environment_.leave(); }
 
 void Environment::enter() {
-  std::lock_guard lock(door_);
+  std::unique_lock lock(door_);
+  opened_.wait(lock, [this] { return !shut_; });
   ++active_;
 }
 
@@ -31,10 +32,14 @@ void Environment::leave() {
 
 template <class Work>
 bool Environment::alone(Work work) {
-  std::unique_lock lock(door_);  // nobody enters meanwhile
-  if (!left_.wait_for(lock, std::chrono::seconds(1), [this] { return active_ == 0; })) return false;
-  work();
-  return true;
+  std::unique_lock lock(door_);
+  opened_.wait(lock, [this] { return !shut_; });
+  shut_ = true;  // nobody enters meanwhile: busy readers would never all be out at once
+  const bool empty = left_.wait_for(lock, std::chrono::seconds(1), [this] { return active_ == 0; });
+  if (empty) work();
+  shut_ = false;
+  opened_.notify_all();
+  return empty;
 }
 
 uint64_t Environment::allowed_map(uint64_t bytes) const {
@@ -83,7 +88,10 @@ void Environment::grow_if_needed() {
   if (!full && used + options_.headroom_bytes <= info.me_mapsize) return;
   uint64_t want = std::max<uint64_t>(info.me_mapsize * 2, used + 2 * options_.headroom_bytes);
   want = allowed_map(want);
-  if (want > info.me_mapsize) alone([this, want] { remap(want); });
+  if (want <= info.me_mapsize) return;
+  alone([this, want] {
+    if (want > map_bytes_) remap(want);  // another thread may have been first
+  });
 }
 
 Result<MDB_txn*> Environment::begin(unsigned flags) {

@@ -103,7 +103,8 @@ class Environment {
   std::array<MDB_dbi, k_tables> tables_{};
 
   std::mutex door_;
-  std::condition_variable left_;
+  std::condition_variable left_, opened_;
+  bool shut_ = false;  // somebody waits to be alone, for a second at most
   unsigned active_ = 0;
   std::atomic<bool> map_was_full_ = false;
   std::atomic<std::thread::id> writer_;
