@@ -66,15 +66,6 @@ void Environment::reopen() {
   if (!open_lmdb()) close_lmdb();  // the next begin() tries again
 }
 
-// For who has the write lock: nobody adds pages meanwhile.
-bool Environment::is_nearly_full() const {
-  MDB_envinfo info{};
-  MDB_stat stat{};
-  if (::mdb_env_info(env_, &info) != 0 || ::mdb_env_stat(env_, &stat) != 0) return false;
-  return (info.me_last_pgno + 1) * stat.ms_psize + options_.headroom_bytes > info.me_mapsize &&
-         allowed_map(info.me_mapsize * 2) > info.me_mapsize;
-}
-
 void Environment::grow_if_needed() {
   MDB_envinfo info{};
   MDB_stat stat{};
@@ -123,15 +114,8 @@ Result<MDB_txn*> Environment::begin_write() {
   if (mode_ == Store::Mode::read) return fail(ErrorCode::failed, path_ + ": opened for reading");
   if (writer_.load() == std::this_thread::get_id())
     return fail(ErrorCode::failed, path_ + ": this thread writes already");
-  MDB_txn* txn = nullptr;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    grow_if_needed();
-    txn = TRY(begin(0));
-    // Others may have filled it while we waited for our turn.
-    if (attempt == 2 || !is_nearly_full()) break;
-    ::mdb_txn_abort(txn);
-    leave();
-  }
+  grow_if_needed();
+  MDB_txn* txn = TRY(begin(0));
   writer_.store(std::this_thread::get_id());
   return txn;
 }

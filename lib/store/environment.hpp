@@ -85,7 +85,6 @@ class Environment {
   void reopen();
   void remap(uint64_t bytes);
   [[nodiscard]] uint64_t allowed_map(uint64_t bytes) const;
-  [[nodiscard]] bool is_nearly_full() const;
   void grow_if_needed();
   Result<MDB_txn*> begin(unsigned flags);
 
