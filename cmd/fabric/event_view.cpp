@@ -57,7 +57,6 @@ Colour colour_of(EventKind kind) {
     case EventKind::task_cancelled:
     case EventKind::task_requeued:
     case EventKind::task_retrying:
-    case EventKind::task_stalled:
     case EventKind::task_late_result:
     case EventKind::paused:
     case EventKind::recurring_missed:

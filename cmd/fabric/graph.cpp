@@ -6,26 +6,10 @@
 
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
+#include "fabric/views.hpp"
 
 namespace fabric::cmd {
 namespace {
-
-Colour colour_of(TaskState state) {
-  switch (state) {
-    case TaskState::completed:
-      return Colour::green;
-    case TaskState::failed:
-    case TaskState::timed_out:
-      return Colour::red;
-    case TaskState::cancelled:
-      return Colour::yellow;
-    case TaskState::running:
-      return Colour::cyan;
-    case TaskState::pending:
-      return Colour::none;
-  }
-  return Colour::none;
-}
 
 std::string_view fill_of(const GraphNode& node) {
   if (!node.known) return "#eeeeee";
@@ -159,6 +143,30 @@ std::vector<GraphPlace> layout(const Graph& graph) {
       places[wanted[order].second].order = order;
   }
   return places;
+}
+
+Graph connected(const Graph& graph, size_t root) {
+  const Neighbours neighbours(graph);
+  std::vector<bool> reached(graph.nodes.size(), false);
+  std::deque<size_t> open{root};
+  reached[root] = true;
+  for (; !open.empty(); open.pop_front())
+    for (const auto* side : {&neighbours.before, &neighbours.after})
+      for (size_t next : (*side)[open.front()])
+        if (!reached[next]) {
+          reached[next] = true;
+          open.push_back(next);
+        }
+  Graph part;
+  std::vector<size_t> index(graph.nodes.size());
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!reached[i]) continue;
+    index[i] = part.nodes.size();
+    part.nodes.push_back(graph.nodes[i]);
+  }
+  for (const Graph::Edge& edge : graph.edges)
+    if (reached[edge.before]) part.edges.push_back({index[edge.before], index[edge.after]});
+  return part;
 }
 
 std::string graph_text(const Graph& graph) { return Tree(graph).text(); }

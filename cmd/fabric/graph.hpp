@@ -22,6 +22,9 @@ struct Graph {
   std::vector<Edge> edges;
 };
 
+// Those nodes that edges lead to from `root`, in either direction.
+Graph connected(const Graph& graph, size_t root);
+
 // Where a node stands: its layer (what it depends on is in earlier ones), and its place there.
 struct GraphPlace {
   size_t layer = 0, order = 0;

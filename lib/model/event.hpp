@@ -34,10 +34,8 @@ enum class EventKind : uint8_t {
   recurring_added,
   recurring_removed,
   recurring_missed,  // runs whose time had passed while nothing was there to start them
-  task_stalled,      // no sign of progress for a while
-  task_progress,
 };
-constexpr EventKind k_last_event_kind = EventKind::task_progress;
+constexpr EventKind k_last_event_kind = EventKind::recurring_missed;
 // "task.scheduled", ...
 std::string_view to_string(EventKind kind);
 Result<EventKind> parse_event_kind(std::string_view text);

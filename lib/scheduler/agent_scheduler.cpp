@@ -220,15 +220,13 @@ Status AgentScheduler::raise(std::vector<uint64_t> open, Priority level) {
   return {};
 }
 
-Result<Task> AgentScheduler::require_task(std::string_view id) const {
+Result<Task> AgentScheduler::get_status(std::string_view id) const {
   std::optional<Task> task = TRY(txn_.find_task(id));
   if (!task)
     return fail(ErrorCode::not_found, "task " + std::string(id) + " not found",
                 "list tasks with: fabric tasks");
   return *std::move(task);
 }
-
-Result<Task> AgentScheduler::get_status(std::string_view id) const { return require_task(id); }
 
 Result<std::vector<Task>> AgentScheduler::list_pending(const Agent& agent, size_t limit) const {
   std::vector<Task> tasks;

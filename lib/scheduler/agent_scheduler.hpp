@@ -126,14 +126,21 @@ class AgentScheduler {
   Result<bool> resume(const Pause& target);
 
   // due.cpp: decides about at most `limit` tasks whose time has come, and starts recurring tasks.
-  // Returns how many it decided about; below `limit`: nothing more is due.
-  Result<size_t> tick(size_t limit);
-  // When tick() must be called next; nullopt: not before something changes.
+  // One that cannot be decided (its record is damaged) keeps none of the others waiting.
+  struct Ticked {
+    size_t decided = 0;           // below `limit`: nothing more is due
+    std::optional<Error> failed;  // the first of those that could not be decided
+  };
+  Result<Ticked> tick(size_t limit);
+  // When tick() must be called next; nullopt: not before something changes. The part of it that
+  // goes through all recurring tasks is apart, for who asks often.
   static Result<std::optional<WallTime>> next_tick(const store::ReadTxn& txn);
+  static Result<std::optional<WallTime>> next_recurring(const store::ReadTxn& txn);
   // Assigns `due`. Refuses what could never run.
   Status add_recurring(Recurring recurring);
   Result<bool> remove_recurring(std::string_view id);
 
+  // not_found when there is no such task.
   Result<Task> get_status(std::string_view id) const;
   Result<std::vector<Task>> list_pending(const Agent& agent, size_t limit) const;
 
@@ -187,7 +194,7 @@ class AgentScheduler {
   Result<size_t> tick_recurring();
   Status run_recurring(Recurring& recurring);
   Status schedule_run(Recurring& recurring, WallTime due);
-  Result<Task> require_task(std::string_view id) const;
+  Result<std::string> last_try(const std::string& id) const;
 
   store::WriteTxn& txn_;
   WallTime now_;

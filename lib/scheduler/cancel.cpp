@@ -7,7 +7,7 @@
 namespace fabric {
 
 Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
-  Task task = TRY(require_task(id));
+  Task task = TRY(get_status(id));
   if (is_terminal(task.state))
     return fail(ErrorCode::failed,
                 "task " + task.id + " is already " + std::string(to_string(task.state)));

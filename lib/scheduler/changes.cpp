@@ -23,7 +23,7 @@ std::string retry_id(const std::string& id, uint64_t sequence) {
 }
 
 Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
-  Task task = TRY(require_task(id));
+  Task task = TRY(get_status(id));
   if (task.state != TaskState::pending)
     return fail(ErrorCode::failed,
                 "task " + task.id + " is " + std::string(to_string(task.state)) +
@@ -68,11 +68,18 @@ Result<Task> AgentScheduler::change(std::string_view id, const Change& change) {
     TRY_STATUS(raise(std::move(before), task.lane.level));
   }
   if (!task.exclusive.empty()) TRY_STATUS(give_way(task.exclusive));
-  return require_task(id);
+  return get_status(id);
+}
+
+// The task that repeats this one, or what repeats that; "" when it is gone.
+Result<std::string> AgentScheduler::last_try(const std::string& id) const {
+  std::optional<Task> task = TRY(txn_.find_task(id));
+  while (task && !task->retried_as.empty()) task = TRY(txn_.find_task(task->retried_as));
+  return task ? task->id : std::string();
 }
 
 Result<Task> AgentScheduler::retry(std::string_view id) {
-  Task old = TRY(require_task(id));
+  Task old = TRY(get_status(id));
   if (!is_terminal(old.state))
     return fail(ErrorCode::failed,
                 "task " + old.id + " has not ended: it is " + std::string(to_string(old.state)));
@@ -105,11 +112,11 @@ Result<Task> AgentScheduler::retry(std::string_view id) {
   task.traceparent = old.traceparent;
   task.retry_of = old.id;
   for (const std::string& dependency : old.depends_on) {
-    const std::optional<Task> before = TRY(txn_.find_task(dependency));
-    if (!before) continue;  // retention took it
-    const std::string& now = before->retried_as.empty() ? dependency : before->retried_as;
+    const std::string now = TRY(last_try(dependency));
+    if (now.empty()) continue;  // retention took it
     replace_all(task.payload, "{tasks." + dependency + ".result", "{tasks." + now + ".result");
-    task.depends_on.push_back(now);
+    if (std::find(task.depends_on.begin(), task.depends_on.end(), now) == task.depends_on.end())
+      task.depends_on.push_back(now);
   }
   std::vector<Scheduled> scheduled = TRY(schedule({std::move(task)}));
   if (is_terminal(scheduled[0].task.state))

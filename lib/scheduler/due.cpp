@@ -6,11 +6,17 @@
 
 namespace fabric {
 
-Result<size_t> AgentScheduler::tick(size_t limit) {
-  const std::vector<uint64_t> due = TRY(txn_.due_timers(now_, limit));
-  for (uint64_t sequence : due) TRY_STATUS(decide_due(sequence));
-  if (due.size() >= limit) return due.size();
-  return due.size() + TRY(tick_recurring());
+Result<AgentScheduler::Ticked> AgentScheduler::tick(size_t limit) {
+  Ticked ticked;
+  for (uint64_t sequence : TRY(txn_.due_timers(now_, limit))) {
+    store::WriteTxn nested = TRY(txn_.nested());
+    Status decided = AgentScheduler(nested, now_, rules_).decide_due(sequence);
+    if (decided) decided = nested.commit();
+    if (!decided && !ticked.failed) ticked.failed = decided.error();
+    ++ticked.decided;
+  }
+  if (ticked.decided < limit) ticked.decided += TRY(tick_recurring());
+  return ticked;
 }
 
 Status AgentScheduler::decide_due(uint64_t sequence) {
@@ -37,10 +43,9 @@ Status AgentScheduler::decide_due(uint64_t sequence) {
 }
 
 Result<std::optional<WallTime>> AgentScheduler::next_tick(const store::ReadTxn& txn) {
-  std::optional<WallTime> next = TRY(txn.next_timer());
-  for (const Recurring& recurring : TRY(txn.list_recurring()))
-    if (recurring.due.set() && (!next || recurring.due < *next)) next = recurring.due;
-  return next;
+  const std::optional<WallTime> timer = TRY(txn.next_timer());
+  const std::optional<WallTime> recurring = TRY(next_recurring(txn));
+  return timer && recurring ? std::min(*timer, *recurring) : timer ? timer : recurring;
 }
 
 }  // namespace fabric

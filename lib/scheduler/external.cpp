@@ -8,7 +8,7 @@ namespace fabric {
 // The task while this lease holds. `ended`, where given, is set instead of an error when the task
 // has ended.
 Result<Task> AgentScheduler::leased(std::string_view id, uint64_t lease, bool* ended) const {
-  Task task = TRY(require_task(id));
+  Task task = TRY(get_status(id));
   if (is_terminal(task.state)) {
     if (ended == nullptr)
       return fail(ErrorCode::failed,

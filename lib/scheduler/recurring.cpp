@@ -86,10 +86,17 @@ Result<bool> AgentScheduler::remove_recurring(std::string_view id) {
   return true;
 }
 
+Result<std::optional<WallTime>> AgentScheduler::next_recurring(const store::ReadTxn& txn) {
+  std::optional<WallTime> next;
+  for (const Recurring& recurring : TRY(txn.list_recurring()))
+    if (recurring.due.set() && (!next || recurring.due < *next)) next = recurring.due;
+  return next;
+}
+
 Result<size_t> AgentScheduler::tick_recurring() {
   size_t decided = 0;
   for (Recurring& recurring : TRY(txn_.list_recurring())) {
-    if (recurring.due > now_) continue;
+    if (!recurring.due.set() || recurring.due > now_) continue;
     TRY_STATUS(run_recurring(recurring));
     ++decided;
   }
@@ -97,7 +104,14 @@ Result<size_t> AgentScheduler::tick_recurring() {
 }
 
 Status AgentScheduler::run_recurring(Recurring& recurring) {
-  const CronExpression expression = TRY(CronExpression::parse(recurring.every));
+  const Result<CronExpression> parsed = CronExpression::parse(recurring.every);
+  if (!parsed) {
+    // A newer fabric understood it. It stands in the list and says why it does not run.
+    recurring.due = {};
+    recurring.detail = parsed.error().message;
+    return txn_.save_recurring(recurring);
+  }
+  const CronExpression& expression = *parsed;
   Result<TimeZone> zone = zone_of(recurring);
   // A zone that was uninstalled since: better at another hour than not at all.
   const TimeZone& in_zone = zone ? *zone : *(zone = TimeZone::utc());

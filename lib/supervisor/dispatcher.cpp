@@ -161,16 +161,23 @@ Result<bool> Dispatcher::tick(store::WriteTxn& txn) {
   const std::optional<WallTime> next = TRY(next_tick(txn));
   if (!next || *next > clock_.now()) return false;
   reload_recurring_ = true;
-  AgentScheduler scheduler(txn, clock_.now(), rules_.scheduler);
-  return TRY(scheduler.tick(k_most_due)) >= k_most_due;
+  store::WriteTxn nested = TRY(txn.nested());
+  AgentScheduler scheduler(nested, clock_.now(), rules_.scheduler);
+  const Result<AgentScheduler::Ticked> ticked = scheduler.tick(k_most_due);
+  if (!ticked || ticked->failed)
+    log::error("due, and not decided",
+               {{"error", ticked ? ticked->failed->message : ticked.error().message}});
+  if (!ticked) return false;  // nothing of it; who waits for other things need not wait for this
+  TRY_STATUS(nested.commit());
+  return ticked->decided >= k_most_due;
 }
 
 Result<std::optional<WallTime>> Dispatcher::next_tick(const store::ReadTxn& txn) {
   if (reload_recurring_) {
-    next_recurring_.reset();
-    for (const Recurring& recurring : TRY(txn.list_recurring()))
-      if (!next_recurring_ || recurring.due < *next_recurring_) next_recurring_ = recurring.due;
     reload_recurring_ = false;
+    const Result<std::optional<WallTime>> next = AgentScheduler::next_recurring(txn);
+    if (!next) log::error("recurring tasks", {{"error", next.error().message}});
+    next_recurring_ = next.value_or(std::nullopt);
   }
   std::optional<WallTime> next = TRY(txn.next_timer());
   if (next_recurring_ && (!next || *next_recurring_ < *next)) next = next_recurring_;

@@ -255,11 +255,16 @@ Result<std::string> spawn_external(const Call& call) {
   return control::encode_id(agent.definition.id);
 }
 
-// {"limit"} -> {"tasks", "events", "logs", "more"}: one step of retention
+// {"limit", "tasks", "age_ns", "events"} -> {"tasks", "events", "logs", "more"}: one step of
+// retention by the caller's rules: he may have read newer files than the supervisor
 Result<std::string> collect(const Call& call) {
   const uint64_t limit = std::clamp<uint64_t>(TRY(number_of(call.params, "limit")), 1, 10000);
-  const Collected collected = TRY(collect_garbage(call.txn, call.context.dispatcher.retention(),
-                                                  call.context.now, static_cast<size_t>(limit)));
+  RetentionRules rules;
+  rules.tasks = TRY(number_of(call.params, "tasks"));
+  rules.age.ns = static_cast<int64_t>(TRY(number_of(call.params, "age_ns")));
+  rules.events = TRY(number_of(call.params, "events"));
+  const Collected collected =
+      TRY(collect_garbage(call.txn, rules, call.context.now, static_cast<size_t>(limit)));
   Writer w;
   w.begin_object().field("tasks", collected.tasks.size()).field("events", collected.events);
   w.field("more", collected.more).key("logs").begin_array();

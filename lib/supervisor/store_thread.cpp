@@ -78,13 +78,7 @@ Status StoreThread::run_in_transaction(Batch& batch) {
     batch.results[i] = batch.jobs[i].work(nested, dispatcher_);
     if (batch.results[i]) batch.results[i] = nested.commit();
   }
-  {
-    store::WriteTxn nested = TRY(txn.nested());
-    Result<bool> more = dispatcher_.tick(nested);
-    if (!more) log::error("nothing decided by time", {{"error", more.error().message}});
-    batch.more_is_due = more.value_or(false);
-    if (more) TRY_STATUS(nested.commit());
-  }
+  batch.more_is_due = TRY(dispatcher_.tick(txn));
   batch.claims = TRY(dispatcher_.fill(txn));
   batch.next_tick = TRY(dispatcher_.next_tick(txn));
   return txn.commit();

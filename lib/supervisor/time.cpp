@@ -66,7 +66,6 @@ void SupervisorCore::watch_pressure() {
 
 void SupervisorCore::look_at_pressure() {
   const uint32_t before = pressure_.degree();
-  const std::string words_before = pressure_.describe();
   const uint32_t degree = pressure_.update(read_pressure());
   if (degree != before) {
     log::info("pressure", {{"degree", std::to_string(degree)}, {"why", pressure_.describe()}});

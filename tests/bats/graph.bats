@@ -30,6 +30,36 @@ END
   expect_match "$(fabric graph end)" 'top +cancelled'
 }
 
+@test "of a group a task shows what hangs together with it, ended or not" {
+  fabric spawn a -- true
+  printf '[[task]]\nname = "%s"\nagent = "a"\n' one two >d.toml
+  printf '[[task]]\nname = "three"\nagent = "a"\ndepends_on = ["one"]\n' >>d.toml
+  fabric schedule --dag d.toml --group g --wait
+  diff - <(fabric graph g.one) <<'END'
+g.one  completed
+  g.three  completed
+END
+  expect_match "$(fabric graph --group g)" 'g.two +completed'
+  run --separate-stderr fabric graph
+  expect_equal "$output" ""
+}
+
+@test "more dependencies than can be drawn are refused with what to do" {
+  fabric spawn anna --kind external --max-queue-depth 5000
+  python3 - >many <<'END'
+import json
+first = ["b%d" % i for i in range(150)]
+for id in first:
+    print(json.dumps({"agent": "anna", "id": id}))
+for i in range(150):
+    print(json.dumps({"agent": "anna", "id": "t%d" % i, "depends_on": first}))
+END
+  fabric schedule --batch many >/dev/null
+  run --separate-stderr fabric graph
+  expect_status 1
+  expect_match "$stderr" 'more than 20000 dependencies to draw'
+}
+
 @test "dot, mermaid and svg are well formed" {
   diamond
   expect_match "$(fabric graph --format dot)" '"left" -> "end";'

@@ -83,8 +83,6 @@ bool may_free(EventKind kind) {
     case EventKind::task_started:
     case EventKind::task_extended:
     case EventKind::task_late_result:
-    case EventKind::task_stalled:
-    case EventKind::task_progress:
     case EventKind::paused:
       return false;
     default:

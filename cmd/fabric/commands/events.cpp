@@ -166,7 +166,7 @@ constexpr Option k_options[] = {
      Complete::nothing,
      "task|task.scheduled|task.ready|task.started|task.requeued|task.retrying|task.completed|"
      "task.failed|task.cancelled|task.timed_out|task.changed|task.extended|task.late_result|"
-     "task.stalled|task.progress|agent|agent.spawned|agent.state|agent.removed|paused|resumed|"
+     "agent|agent.spawned|agent.state|agent.removed|paused|resumed|"
      "recurring|recurring.added|recurring.removed|recurring.missed"},
     {"--agent", "", "ID", "Only events about this agent and its tasks.", Takes::value,
      Complete::agent},
@@ -202,8 +202,7 @@ const Command k_events_command{
     "task.completed, task.failed, task.cancelled, task.timed_out, task.requeued (an attempt "
     "ended without an outcome, and it waits again), task.retrying (an attempt ended badly, and "
     "another follows), task.changed (priority, agent or payload), task.extended (a lease), "
-    "task.late_result (an answer that came after the end, kept beside), task.stalled (no sign of "
-    "progress for a while) and task.progress.\n\n"
+    "task.late_result (an answer that came after the end, kept beside).\n\n"
     "Others: agent.spawned, agent.state (its new state, and why), agent.removed, paused, resumed, "
     "recurring.added, recurring.removed and recurring.missed (runs whose time passed while "
     "nothing could start them).",

@@ -14,7 +14,7 @@ namespace fabric::cmd {
 namespace {
 
 // A step is one transaction, between those of others.
-constexpr const char* k_step = R"({"limit": 1000})";
+constexpr int k_step = 1000;
 
 struct Removed {
   uint64_t tasks = 0, events = 0;
@@ -44,12 +44,15 @@ std::vector<Collected::Logs> logs_of(const json::Value& answer) {
   return logs;
 }
 
-Result<Removed> collect(const config::Workspace& workspace) {
+Result<Removed> collect(const config::Workspace& workspace, const RetentionRules& rules) {
+  json::Writer step;
+  step.begin_object().field("limit", k_step).field("tasks", rules.tasks);
+  step.field("age_ns", rules.age.ns).field("events", rules.events).end_object();
   Client client = TRY(Client::open(workspace));
   Removed removed;
   Progress progress;
   for (bool more = true; more;) {
-    const json::Document answer = TRY(client.perform("collect", k_step));
+    const json::Document answer = TRY(client.perform("collect", step.text()));
     removed.tasks += static_cast<uint64_t>(json::get_int(answer, "tasks").value_or(0));
     removed.events += static_cast<uint64_t>(json::get_int(answer, "events").value_or(0));
     const LogsRemoved files = remove_logs(workspace, logs_of(answer));
@@ -73,7 +76,7 @@ Result<int> run(const Arguments& arguments) {
   const RetentionRules rules =
       operations::rules_of(TRY(config::load_settings(workspace))).retention;
   const bool dry_run = arguments.has(k_dry_run.name);
-  Removed removed = dry_run ? TRY(look(workspace, rules)) : TRY(collect(workspace));
+  Removed removed = dry_run ? TRY(look(workspace, rules)) : TRY(collect(workspace, rules));
   const store::Store store = TRY(open_store(workspace));
   const LogsRemoved trimmed = TRY(trim_logs(workspace, store, rules.log_bytes, dry_run));
   removed.logs.files += trimmed.files;

@@ -13,45 +13,71 @@ namespace fabric::cmd {
 namespace {
 
 constexpr size_t k_most_nodes = 2000;
+constexpr size_t k_most_edges = 20000;  // the text has a line for each, indented by its depth
 
 // Gathers tasks and their edges from the store.
 class Gatherer {
  public:
   explicit Gatherer(const store::ReadTxn& txn) : txn_(txn) {}
 
+  // The task and what it depends on.
   Status add(const Task& task) {
     if (!added_.insert(task.id).second) return {};
     const size_t after = TRY(node(task.id, &task));
     for (const std::string& id : task.depends_on) {
       const std::optional<Task> before = TRY(txn_.find_task(id));
       graph_.edges.push_back({TRY(node(id, before ? &*before : nullptr)), after});
-      if (before) next_.push_back(*before);
+      if (graph_.edges.size() > k_most_edges) return too_many("dependencies", k_most_edges);
     }
-    for (uint64_t sequence : TRY(txn_.dependents(task.sequence)))
-      if (std::optional<Task> dependent = TRY(txn_.find_task(sequence)))
-        next_.push_back(*std::move(dependent));
     return {};
   }
-  // With everything that hangs together with it.
+  // And what they depend on, and what waits for any of these, and so on.
   Status add_connected(const Task& task) {
     TRY_STATUS(add(task));
-    while (!next_.empty()) {
-      const Task more = std::move(next_.back());
-      next_.pop_back();
-      TRY_STATUS(add(more));
+    std::vector<std::string> open{task.id};
+    std::unordered_set<std::string> seen{task.id};
+    while (!open.empty()) {
+      const std::optional<Task> next = TRY(txn_.find_task(open.back()));
+      open.pop_back();
+      if (!next) continue;
+      TRY_STATUS(add(*next));
+      for (const std::string& id : next->depends_on)
+        if (seen.insert(id).second) open.push_back(id);
+      for (uint64_t sequence : TRY(txn_.dependents(next->sequence)))
+        if (const std::optional<Task> dependent = TRY(txn_.find_task(sequence)))
+          if (seen.insert(dependent->id).second) open.push_back(dependent->id);
+    }
+    return {};
+  }
+  Status add_group(const std::string& group) {
+    for (uint64_t sequence : TRY(txn_.group_tasks(group)))
+      if (const std::optional<Task> member = TRY(txn_.find_task(sequence)))
+        TRY_STATUS(add(*member));
+    return {};
+  }
+  Status add_open() {
+    for (TaskState state : {TaskState::running, TaskState::pending}) {
+      store::TaskFilter filter;
+      filter.state = state;
+      filter.limit = k_most_nodes + 1;
+      const std::vector<Task> tasks = TRY(txn_.list_tasks(filter));
+      for (auto task = tasks.rbegin(); task != tasks.rend(); ++task) TRY_STATUS(add(*task));
     }
     return {};
   }
   Graph take() { return std::move(graph_); }
+  // Only what hangs together with this one.
+  Graph take_around(const std::string& id) { return connected(graph_, index_.at(id)); }
 
  private:
+  static tl::unexpected<Error> too_many(const std::string& what, size_t most) {
+    return fail(ErrorCode::failed, "more than " + std::to_string(most) + " " + what + " to draw",
+                "name one task, or a smaller --group");
+  }
   Result<size_t> node(const std::string& id, const Task* task) {
     const auto [known, fresh] = index_.try_emplace(id, graph_.nodes.size());
     if (fresh) {
-      if (graph_.nodes.size() == k_most_nodes)
-        return fail(ErrorCode::failed,
-                    "more than " + std::to_string(k_most_nodes) + " tasks hang together",
-                    "narrow it with an ID or --group");
+      if (graph_.nodes.size() == k_most_nodes) return too_many("tasks", k_most_nodes);
       graph_.nodes.push_back({id, task ? task->state : TaskState::pending, task != nullptr});
     }
     return known->second;
@@ -60,38 +86,26 @@ class Gatherer {
   Graph graph_;
   std::unordered_map<std::string, size_t> index_;
   std::unordered_set<std::string> added_;
-  std::vector<Task> next_;
 };
 
 Result<Graph> gather(const store::ReadTxn& txn, const Arguments& arguments) {
   Gatherer gatherer(txn);
   if (!arguments.positionals().empty()) {
     const Task task = TRY(require_task(txn, arguments.positional(0)));
-    // Edges of what has ended are not kept: its group, where it has one, tells the rest.
-    if (!task.group.empty())
-      for (uint64_t sequence : TRY(txn.group_tasks(task.group)))
-        if (const std::optional<Task> member = TRY(txn.find_task(sequence)))
-          TRY_STATUS(gatherer.add_connected(*member));
     TRY_STATUS(gatherer.add_connected(task));
-    return gatherer.take();
+    // Who waited for what has ended is in no index; within its group it can be told.
+    if (!task.group.empty()) TRY_STATUS(gatherer.add_group(task.group));
+    return gatherer.take_around(task.id);
   }
   if (const auto group = arguments.value("--group")) {
-    const std::vector<uint64_t> members = TRY(txn.group_tasks(*group));
-    if (members.empty())
+    TRY_STATUS(gatherer.add_group(*group));
+    Graph graph = gatherer.take();
+    if (graph.nodes.empty())
       return fail(ErrorCode::not_found, "group " + printable(*group) + " not found",
                   "'fabric tasks --json=id,group' lists groups");
-    for (uint64_t sequence : members)
-      if (const std::optional<Task> member = TRY(txn.find_task(sequence)))
-        TRY_STATUS(gatherer.add(*member));
-    return gatherer.take();
+    return graph;
   }
-  for (TaskState state : {TaskState::running, TaskState::pending}) {
-    store::TaskFilter filter;
-    filter.state = state;
-    filter.limit = k_most_nodes + 1;
-    const std::vector<Task> tasks = TRY(txn.list_tasks(filter));
-    for (auto task = tasks.rbegin(); task != tasks.rend(); ++task) TRY_STATUS(gatherer.add(*task));
-  }
+  TRY_STATUS(gatherer.add_open());
   return gatherer.take();
 }
 
@@ -130,8 +144,8 @@ const Command k_graph_command{
     "draw tasks and what they depend on",
     "Without ID and --group: the tasks that wait or run, and what they wait for. A task stands "
     "below "
-    "(in pictures: right of) those it depends on. At most 2,000 tasks are drawn. Dependencies of "
-    "tasks that have ended are found from the tasks that depend on them and within their group; "
+    "(in pictures: right of) those it depends on. At most 2,000 tasks with 20,000 dependencies "
+    "are drawn. Who waited for a task that has ended is found within its group only; "
     "ones "
     "that retention has removed are shown as removed.",
     k_positionals,

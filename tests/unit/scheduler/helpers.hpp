@@ -144,7 +144,10 @@ class Queue {
     }));
   }
   size_t tick(size_t limit = 1000) {
-    return ok(in_txn([&](AgentScheduler& s, store::WriteTxn&) { return s.tick(limit); }));
+    const AgentScheduler::Ticked ticked =
+        ok(in_txn([&](AgentScheduler& s, store::WriteTxn&) { return s.tick(limit); }));
+    CHECK(!ticked.failed);
+    return ticked.decided;
   }
   void add_agent(const AgentDefinition& definition) {
     Agent agent;

@@ -219,9 +219,11 @@ class ModelRun : private ModelAttempts {
     for (const std::string& id : old->given.depends_on) {
       const RefTask* before = ref().find(id);
       if (!before) continue;
-      const std::string& then = before->retried_as.empty() ? id : before->retried_as;
+      while (!before->retried_as.empty()) before = ref().find(before->retried_as);
+      const std::string then = before->given.id;
       if (task.payload == reference_to(id)) task.payload = reference_to(then);
-      task.depends_on.push_back(then);
+      if (std::find(task.depends_on.begin(), task.depends_on.end(), then) == task.depends_on.end())
+        task.depends_on.push_back(then);
     }
     bool expected = old->state != TaskState::completed && old->retried_as.empty() &&
                     ref().find(task.id) == nullptr && refers_well(task);

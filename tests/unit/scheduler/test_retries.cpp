@@ -197,3 +197,21 @@ TEST_CASE("the id of a retry has room for any number") {
   CHECK(retry_id(id, 12345678901234567890U).size() == 64);
   CHECK(retry_id("short", 7) == "short.r7");
 }
+
+TEST_CASE("what is retried waits for the last try of what it waited for") {
+  Queue q;
+  ok(q.schedule({task_for("a1", "first"), task_for("a1", "second", {"first"})}));
+  Outcome bad;
+  bad.state = TaskState::failed;
+  bad.reason = Reason::exit;
+  const auto retry = [&](const std::string& id) {
+    return q.in_txn([&](AgentScheduler& s, store::WriteTxn&) { return s.retry(id); });
+  };
+  q.finish(*q.claim(), bad);
+  CHECK(q.get("second").state == TaskState::failed);
+  CHECK(refusal(retry("second")).find("would fail again") != std::string::npos);
+  const std::string again = ok(retry("first")).id;
+  q.finish(*q.claim(), bad);
+  const std::string last = ok(retry(again)).id;
+  CHECK(ok(retry("second")).depends_on == std::vector<std::string>{last});
+}

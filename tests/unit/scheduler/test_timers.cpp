@@ -129,3 +129,25 @@ TEST_CASE("a tick decides about so many, soonest first") {
   CHECK(q.claimed_id() == "t0");  // in order of submission, not of time
   require_clean(q.store());
 }
+
+TEST_CASE("one that cannot be decided keeps no other waiting") {
+  Queue q;
+  Task broken = task_for("a1", "broken");
+  broken.exclusive = "key";
+  broken.start_at = q.now + Duration::seconds(1);
+  Task sound = task_for("a1", "sound");
+  sound.start_at = q.now + Duration::seconds(2);
+  ok(q.schedule({broken, sound}));
+  const uint64_t other = q.get("sound").sequence;
+  // Damage: the key is held by a task that has no key.
+  ok(q.in_txn([&](AgentScheduler&, store::WriteTxn& txn) {
+    return txn.set_exclusive_holder("key", other);
+  }));
+  q.pass(Duration::seconds(5));
+  const AgentScheduler::Ticked ticked =
+      ok(q.in_txn([](AgentScheduler& s, store::WriteTxn&) { return s.tick(100); }));
+  REQUIRE(ticked.failed);
+  CHECK(ticked.failed->message.find("key") != std::string::npos);
+  CHECK(q.get("sound").reason == Reason::queued);
+  CHECK(q.get("broken").reason == Reason::not_before);
+}
