@@ -219,8 +219,12 @@ class ModelRun : private ModelAttempts {
     for (const std::string& id : old->given.depends_on) {
       const RefTask* before = ref().find(id);
       if (!before) continue;
-      while (!before->retried_as.empty()) before = ref().find(before->retried_as);
-      const std::string then = before->given.id;
+      std::string then = id;
+      while (before && !before->retried_as.empty()) {
+        then = before->retried_as;
+        before = ref().find(then);
+      }
+      if (!before) continue;
       if (task.payload == reference_to(id)) task.payload = reference_to(then);
       if (std::find(task.depends_on.begin(), task.depends_on.end(), then) == task.depends_on.end())
         task.depends_on.push_back(then);
