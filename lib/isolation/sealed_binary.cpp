@@ -30,7 +30,8 @@ Result<Fd> seal_binary(const std::string& path) {
   TRY_STATUS(write_all(fd, *bytes));
   if (::fchmod(fd, 0555) != 0) return fail_errno(errno, "fchmod");
   constexpr int k_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  // EBUSY: the kernel itself still holds one of its pages for a moment (fcntl(2) waits only 150 ms).
+  // EBUSY: the kernel itself still holds one of its pages for a moment (fcntl(2) waits only 150
+  // ms).
   for (int attempt = 0; ::fcntl(fd, F_ADD_SEALS, k_seals) != 0; ++attempt)
     if (errno != EBUSY || attempt == 10) return fail_errno(errno, "sealing fabric-init");
   return memory;
