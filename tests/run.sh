@@ -7,7 +7,14 @@ set -u
 export FABRIC_STRICT=1
 passed=0
 failed=0
+names=
 started=$(date +%s)
+
+# failing NAME: said again at the end, where a log that was cut still shows it.
+failing() {
+  names="$names
+  $1"
+}
 
 # count NAME PASSED FAILED
 count() {
@@ -25,6 +32,7 @@ check() {
     count "$name" 1 0
   else
     cat "$log"
+    failing "$name"
     count "$name" 0 1
   fi
 }
@@ -32,6 +40,7 @@ check() {
 # build PRESET [TARGET...]: a build that fails is one failed test.
 build() {
   ./dev configure-and-build "$@" || {
+    failing "build $1"
     count "build $1" 0 1
     return 1
   }
@@ -46,7 +55,10 @@ ctests() {
   all=$(sed -n 's/.*tests failed out of \([0-9]*\).*/\1/p' "$log")
   bad=$((${all:-0} - good))
   if [ "${all:-0}" = 0 ]; then bad=1; fi
-  if [ "$bad" -gt 0 ]; then cat "$log"; fi
+  if [ "$bad" -gt 0 ]; then
+    cat "$log"
+    failing "ctest $1: $(sed -n 's/^ *[0-9]* - \([^ ]*\) (.*/\1/p' "$log" | tr '\n' ' ')"
+  fi
   count "ctest $1" "$good" "$bad"
 }
 
@@ -71,7 +83,10 @@ bats_tests() {
   good=$(cat build/bats.[12].log | grep -E '^ok ' | grep -vc '# skip')
   bad=$((planned - good))
   if [ "$planned" = 0 ]; then bad=1; fi
-  if [ "$bad" -gt 0 ]; then cat build/bats.[12].log | grep -vE '^(ok |1\.\.)' || true; fi
+  if [ "$bad" -gt 0 ]; then
+    cat build/bats.[12].log | grep -vE '^(ok |1\.\.)' || true
+    failing "$name: $(cat build/bats.[12].log | grep '^not ok' | tr '\n' ';')"
+  fi
   count "$name" "$good" "$bad"
 }
 
@@ -111,5 +126,6 @@ if build tsan; then
     tests/bats/recovery.bats tests/bats/exec.bats
 fi
 
+if [ -n "$names" ]; then printf 'failed:%s\n' "$names"; fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

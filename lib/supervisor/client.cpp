@@ -198,8 +198,10 @@ Result<json::Document> Client::perform(std::string_view method, const std::strin
   const json::Document params = TRY(json::parse(params_json));
   for (;;) {
     if (supervised()) {
-      control::Answer answer = TRY(state_->call(method, params_json, k_answer_patience));
-      return json::parse(json::to_text(answer.result()));
+      const control::Answer answer = TRY(state_->call(method, params_json, k_answer_patience));
+      json::Document result;
+      result.CopyFrom(answer.result(), result.GetAllocator());
+      return result;
     }
     if (std::optional<Ownership> own = TRY(state_->own()))
       return json::parse(TRY(state_->perform_here(*own, method, params)));
