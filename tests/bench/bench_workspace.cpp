@@ -56,7 +56,11 @@ Workspace::Workspace(const std::string& directory, const std::string& name) {
   output_of({fabric_binary(), "init", root});
   if (::chdir(root.c_str()) != 0) throw Failure("chdir " + root);
   // What is left of a benchmark that was killed goes away by itself.
-  const std::string settings = "[supervisor]\norphan_grace = \"10s\"\nstop_timeout = \"0s\"\n";
+  // Queues as deep as a benchmark wants them.
+  const std::string settings =
+      "[supervisor]\norphan_grace = \"10s\"\nstop_timeout = \"0s\"\n"
+      "[scheduler]\nmax_pending_tasks = 3000000\n"
+      "[agent]\nmax_queue_depth = 1000000\n";
   need(write_file_atomically(root + "/fabric.toml", settings, 0644));
   config::FindOptions options;
   options.start = root;
