@@ -46,20 +46,22 @@ build() {
   }
 }
 
-# ctests PRESET: each program of unit tests and each corpus of a fuzzer is one test.
+# ctests PRESET [OPTION...]: each program of unit tests and each corpus of a fuzzer is one test.
 ctests() {
   log=build/$1.ctest.log
   # Not in parallel: many of them measure time, and the machine may be small.
-  (cd "build/$1" && ctest --output-on-failure --timeout 900) >"$log" 2>&1
+  preset=$1
+  shift
+  (cd "build/$preset" && ctest --output-on-failure --timeout 900 "$@") >"$log" 2>&1
   good=$(grep -cE '^ *[0-9]+/[0-9]+ Test .* Passed' "$log")
   all=$(sed -n 's/.*tests failed out of \([0-9]*\).*/\1/p' "$log")
   bad=$((${all:-0} - good))
   if [ "${all:-0}" = 0 ]; then bad=1; fi
   if [ "$bad" -gt 0 ]; then
     cat "$log"
-    failing "ctest $1: $(sed -n 's/^ *[0-9]* - \([^ ]*\) (.*/\1/p' "$log" | tr '\n' ' ')"
+    failing "ctest $preset: $(sed -n 's/^ *[0-9]* - \([^ ]*\) (.*/\1/p' "$log" | tr '\n' ' ')"
   fi
-  count "ctest $1" "$good" "$bad"
+  count "ctest $preset" "$good" "$bad"
 }
 
 # bats_tests NAME FABRIC FILE...: half of the files each in two processes, as each test has its own
@@ -120,8 +122,11 @@ if build asan; then
   bats_tests 'bats asan' "$here/build/asan/cmd/fabric/fabric" \
     $(printf 'tests/bats/%s.bats ' cli spawn schedule batch run cancel recovery worker)
 fi
-if build tsan; then
-  ctests tsan
+# What has more than one thread, and the program itself.
+threaded='base telemetry store isolation supervisor'
+# shellcheck disable=SC2046,SC2086 # lists of words
+if build tsan fabric fabric-init $(printf 'fabric_unit_%s ' $threaded); then
+  ctests tsan --tests-regex "^unit_($(echo "$threaded" | tr ' ' '|'))\$"
   bats_tests 'bats tsan' "$here/build/tsan/cmd/fabric/fabric" tests/bats/up.bats \
     tests/bats/recovery.bats tests/bats/exec.bats
 fi
