@@ -32,6 +32,31 @@ std::string login_name() {
   return std::to_string(uid);
 }
 
+template <class T>
+void take(const std::optional<T>& flag, T& value) {
+  if (flag) value = *flag;
+}
+
+Status apply_sandbox_flags(const AgentFlags& flags, AgentDefinition& agent) {
+  Limits& limits = agent.limits;
+  take(flags.nofile, limits.nofile);
+  take(flags.io_weight, limits.io_weight);
+  take(flags.file_size_bytes, limits.file_size_bytes);
+  take(flags.disk_bytes, limits.disk_bytes);
+  take(flags.tmp_bytes, limits.tmp_bytes);
+  take(flags.shm_bytes, limits.shm_bytes);
+  take(flags.output_rate, limits.output_rate);
+  SandboxOptions& sandbox = agent.sandbox;
+  take(flags.root, sandbox.root);
+  take(flags.work, sandbox.work);
+  take(flags.seccomp, sandbox.seccomp);
+  take(flags.protect_git, sandbox.protect_git);
+  take(flags.degrade, sandbox.degrade);
+  for (const SandboxList& list : sandbox_lists())
+    for (const std::string& rule : flags.rules.*list.member) (sandbox.*list.member).push_back(rule);
+  return check_sandbox_options(sandbox);
+}
+
 Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
   if (flags.kind) agent.kind = *flags.kind;
   if (flags.command) agent.command = *flags.command;
@@ -42,6 +67,7 @@ Status apply_flags(const AgentFlags& flags, AgentDefinition& agent) {
   if (flags.memory_bytes) agent.limits.memory_bytes = *flags.memory_bytes;
   if (flags.cpu_millicores) agent.limits.cpu_millicores = *flags.cpu_millicores;
   if (flags.pids) agent.limits.pids = *flags.pids;
+  TRY_STATUS(apply_sandbox_flags(flags, agent));
   if (flags.max_concurrent_tasks) agent.max_concurrent_tasks = *flags.max_concurrent_tasks;
   if (flags.max_queue_depth) agent.max_queue_depth = *flags.max_queue_depth;
   if (flags.pool) agent.pool = *flags.pool;

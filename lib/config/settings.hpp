@@ -69,7 +69,11 @@ struct AgentFlags {
   std::optional<std::vector<std::string>> tools;
   std::optional<IsolationLevel> isolation;
   std::optional<uint64_t> memory_bytes;
-  std::optional<uint32_t> cpu_millicores, pids;
+  std::optional<uint32_t> cpu_millicores, pids, nofile, io_weight;
+  std::optional<uint64_t> file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate;
+  std::optional<std::string> root, work, seccomp;
+  std::optional<bool> protect_git, degrade;
+  SandboxOptions rules;  // only its lists: added to those of the files
   std::optional<uint32_t> max_concurrent_tasks, max_queue_depth;
   std::optional<std::string> pool;
   Metadata labels;  // added to the labels of the files

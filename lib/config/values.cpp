@@ -186,6 +186,30 @@ void read_level(const Node& node, IsolationLevel& out, Complaints& complaints) {
     take(parse_isolation_level(node.text), out, node, complaints);
 }
 
+void read_bool(const Node& node, bool& out, Complaints& complaints) {
+  if (is(Type::boolean, node, "true or false", complaints)) out = node.boolean;
+}
+
+void read_rules(const Node& node, SandboxOptions& options, std::string_view key,
+                Complaints& complaints) {
+  if (!is(Type::array, node, "array of strings", complaints)) return;
+  for (const SandboxList& list : sandbox_lists()) {
+    if (list.key != key) continue;
+    std::vector<std::string> rules;
+    const size_t before = complaints.size();
+    for (const Node& member : node.children) {
+      std::string rule;
+      const size_t so_far = complaints.size();
+      read_text(member, rule, complaints);
+      if (complaints.size() != so_far) continue;
+      if (Status status = list.check(rule); !status)
+        complaints.add(member.at, status.error().message, status.error().hint);
+      rules.push_back(std::move(rule));
+    }
+    if (complaints.size() == before) options.*list.member = std::move(rules);
+  }
+}
+
 void read_map(const Node& node, Metadata& out,
               Status (*check)(const std::string& name, const std::string& value),
               Complaints& complaints) {

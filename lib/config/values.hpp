@@ -66,6 +66,10 @@ void read_limit(const Node& node, uint64_t& out, uint64_t most, Complaints& comp
 void read_cores(const Node& node, uint32_t& out, Complaints& complaints);
 void read_kind(const Node& node, AgentKind& out, Complaints& complaints);
 void read_level(const Node& node, IsolationLevel& out, Complaints& complaints);
+void read_bool(const Node& node, bool& out, Complaints& complaints);
+// Replaces the list of `options` that has this key (model/sandbox_options.hpp).
+void read_rules(const Node& node, SandboxOptions& options, std::string_view key,
+                Complaints& complaints);
 // Merges by key into `out`.
 void read_map(const Node& node, Metadata& out,
               Status (*check)(const std::string& name, const std::string& value),

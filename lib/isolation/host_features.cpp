@@ -64,6 +64,44 @@ HostFeatures find_features(const CgroupHost& cgroups, IdMaps& maps) {
   return features;
 }
 
+namespace {
+
+// What rules can ask for and no part of this version builds yet: refused, never ignored.
+Status check_served(const SandboxSpec& spec) {
+  const SandboxOptions& o = spec.options;
+  const Limits& l = spec.limits;
+  const Limits defaults;
+  const std::pair<bool, const char*> asked[] = {
+      {!o.read_only.empty(), "ro"},
+      {!o.read_write.empty(), "rw"},
+      {!o.hidden.empty(), "hide"},
+      {!o.no_write.empty(), "no_write"},
+      {!o.work.empty(), "work"},
+      {!o.root.empty(), "root"},
+      {!o.egress.empty(), "egress"},
+      {!o.publish.empty(), "publish"},
+      {!o.secrets.empty(), "secrets"},
+      {!o.inject.empty(), "inject"},
+      {o.seccomp != "default", "seccomp"},
+      {o.degrade, "degrade"},
+      {l.disk_bytes != 0, "disk"},
+      {l.output_rate != 0, "output_rate"},
+      {l.io_weight != 0, "io_weight"},
+      {l.nofile != defaults.nofile, "nofile"},
+      {l.file_size_bytes != defaults.file_size_bytes, "file_size"},
+      {l.tmp_bytes != 0, "tmp"},
+      {l.shm_bytes != 0, "shm"},
+  };
+  for (const auto& [wanted, name] : asked)
+    if (wanted)
+      return fail(ErrorCode::unavailable,
+                  "isolation." + std::string(name) + " is not available yet in this version",
+                  "leave it out");
+  return {};
+}
+
+}  // namespace
+
 Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
   if (spec.level == IsolationLevel::container)
     return fail(ErrorCode::unavailable,
@@ -77,6 +115,7 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
     return fail(ErrorCode::usage, "slots must be 1 to " + std::to_string(wire::k_max_slots));
   if (spec.number > 1000000) return fail(ErrorCode::usage, "agent number out of range");
   TRY_STATUS(check_id(spec.cgroup, "cgroup name"));
+  TRY_STATUS(check_served(spec));
   const Limits& limits = spec.limits;
   TRY_STATUS(check_limit(limits.memory_bytes != 0, features.memory, "memory"));
   TRY_STATUS(check_limit(limits.cpu_millicores != 0, features.cpu, "cpu"));

@@ -18,7 +18,7 @@
 
 namespace fabric::wire {
 
-constexpr uint32_t k_version = 1;
+constexpr uint32_t k_version = 2;
 constexpr uint32_t k_max_packet = 32U << 10;  // header included
 constexpr uint32_t k_max_spec = 96U << 10;    // one packet, sent once while the queue is empty
 constexpr uint32_t k_max_slots = 64;

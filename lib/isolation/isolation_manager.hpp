@@ -19,6 +19,7 @@
 #include "base/result.hpp"
 #include "isolation/init_connection.hpp"
 #include "model/limits.hpp"
+#include "model/sandbox_options.hpp"
 
 namespace fabric {
 
@@ -29,6 +30,7 @@ struct SandboxSpec {
   std::string cgroup;       // unique on the machine, one path component (see cgroup_name())
   IsolationLevel level = IsolationLevel::process;
   Limits limits;
+  SandboxOptions options;      // paths of the host are absolute
   uint32_t slots = 1;          // attempts that may run at once; each has its own cgroup leaf
   std::string work_dir;        // host path, exists, owned by the caller
   std::string control_socket;  // host path where init listens; its directory is 0700

@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "model/limits.hpp"
+#include "model/sandbox_options.hpp"
 #include "model/task.hpp"
 
 namespace fabric {
@@ -30,6 +31,7 @@ struct AgentDefinition {
   std::vector<std::string> tools;
   IsolationLevel isolation = IsolationLevel::process;
   Limits limits;
+  SandboxOptions sandbox;
   std::string user;  // whose agent it is; default: the caller's login name
   Metadata labels;
   Metadata env;  // values set, in addition to fabric's own
@@ -62,6 +64,8 @@ struct Agent {
   std::string cgroup;
   WallTime spawned_at, started_at, last_heartbeat_at;
   uint32_t restarts = 0;
+  std::vector<std::string> degraded;  // walls that this machine could not build, with causes
+  std::string disk_quota;             // how the limit of the work directory is kept; "" without one
 };
 
 // Whether the agent has all that a task asks for.

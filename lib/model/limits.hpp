@@ -18,9 +18,16 @@ Result<IsolationLevel> parse_isolation_level(std::string_view text);
 
 // 0 means "no limit" in each field.
 struct Limits {
-  uint64_t memory_bytes = uint64_t{512} << 20;  // includes swap
-  uint32_t cpu_millicores = 1000;               // 1000 is one core
-  uint32_t pids = 512;                          // processes and threads
+  uint64_t memory_bytes = uint64_t{512} << 20;    // includes swap
+  uint32_t cpu_millicores = 1000;                 // 1000 is one core
+  uint32_t pids = 512;                            // processes and threads
+  uint32_t nofile = 16384;                        // descriptors of a process; 1024 until it asks
+  uint64_t file_size_bytes = uint64_t{64} << 30;  // of one file
+  uint64_t disk_bytes = 0;                        // of the work directory
+  uint64_t tmp_bytes = 0;                         // of /tmp; 0: half of the memory
+  uint64_t shm_bytes = 0;                         // of /dev/shm; 0: half of the memory
+  uint64_t output_rate = 0;  // bytes a second of each stream; a task that writes more waits
+  uint32_t io_weight = 0;    // 1 to 10000, beside others that use the same disk; 0: as they
   bool operator==(const Limits&) const = default;
 };
 

@@ -207,6 +207,50 @@ void put_result(const TaskResult& result, record::TaskResult& r) {
 
 TaskResult get_result(const record::TaskResult& r) { return {r.head(), !r.cut()}; }
 
+static void put_sandbox(const AgentDefinition& d, record::Sandbox& r) {
+  const SandboxOptions& s = d.sandbox;
+  r.set_nofile(d.limits.nofile);
+  r.set_file_size_bytes(d.limits.file_size_bytes);
+  r.set_disk_bytes(d.limits.disk_bytes);
+  r.set_tmp_bytes(d.limits.tmp_bytes);
+  r.set_shm_bytes(d.limits.shm_bytes);
+  r.set_output_rate(d.limits.output_rate);
+  r.set_io_weight(d.limits.io_weight);
+  r.set_root(s.root);
+  r.set_work(s.work);
+  r.set_seccomp(s.seccomp);
+  r.set_protect_git(s.protect_git);
+  r.set_publish_allowed(s.publish_allowed);
+  r.set_degrade(s.degrade);
+  r.clear_lists();
+  for (const SandboxList& list : sandbox_lists()) {
+    if ((s.*list.member).empty()) continue;
+    record::SandboxRules& rules = *r.add_lists();
+    rules.set_key(std::string(list.key));
+    put_texts(s.*list.member, *rules.mutable_rules());
+  }
+}
+
+static void get_sandbox(const record::Sandbox& r, AgentDefinition& d) {
+  SandboxOptions& s = d.sandbox;
+  d.limits.nofile = r.nofile();
+  d.limits.file_size_bytes = r.file_size_bytes();
+  d.limits.disk_bytes = r.disk_bytes();
+  d.limits.tmp_bytes = r.tmp_bytes();
+  d.limits.shm_bytes = r.shm_bytes();
+  d.limits.output_rate = r.output_rate();
+  d.limits.io_weight = r.io_weight();
+  s.root = r.root();
+  s.work = r.work();
+  s.seccomp = r.seccomp();
+  s.protect_git = r.protect_git();
+  s.publish_allowed = r.publish_allowed();
+  s.degrade = r.degrade();
+  for (const record::SandboxRules& rules : r.lists())
+    for (const SandboxList& list : sandbox_lists())
+      if (rules.key() == list.key) s.*list.member = get_texts(rules.rules());
+}
+
 void put_agent(const Agent& agent, record::Agent& r) {
   const AgentDefinition& d = agent.definition;
   r.set_id(d.id);
@@ -240,6 +284,9 @@ void put_agent(const Agent& agent, record::Agent& r) {
   r.set_started_at_us(agent.started_at.us);
   r.set_last_heartbeat_at_us(agent.last_heartbeat_at.us);
   r.set_restarts(agent.restarts);
+  put_sandbox(d, *r.mutable_sandbox());
+  put_texts(agent.degraded, *r.mutable_degraded());
+  r.set_disk_quota(agent.disk_quota);
 }
 
 Result<Agent> get_agent(const record::Agent& r) {
@@ -259,7 +306,10 @@ Result<Agent> get_agent(const record::Agent& r) {
   d.command = get_texts(r.command());
   d.model = r.model();
   d.tools = get_texts(r.tools());
-  d.limits = {r.memory_bytes(), r.cpu_millicores(), r.pids()};
+  d.limits.memory_bytes = r.memory_bytes();
+  d.limits.cpu_millicores = r.cpu_millicores();
+  d.limits.pids = r.pids();
+  if (r.has_sandbox()) get_sandbox(r.sandbox(), d);
   d.user = r.user();
   d.labels = get_pairs(r.labels());
   d.env = get_pairs(r.env());
@@ -279,6 +329,8 @@ Result<Agent> get_agent(const record::Agent& r) {
   agent.started_at.us = r.started_at_us();
   agent.last_heartbeat_at.us = r.last_heartbeat_at_us();
   agent.restarts = r.restarts();
+  agent.degraded = get_texts(r.degraded());
+  agent.disk_quota = r.disk_quota();
   return agent;
 }
 

@@ -54,6 +54,7 @@ SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
   spec.cgroup = agent.cgroup;
   spec.level = d.isolation;
   spec.limits = d.limits;
+  spec.options = d.sandbox;
   spec.slots = d.kind == AgentKind::worker ? 1 : d.max_concurrent_tasks;
   spec.work_dir = workspace_.work_dir(d.id);
   spec.control_socket = socket_path(agent);

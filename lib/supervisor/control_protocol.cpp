@@ -181,6 +181,49 @@ Result<SubmitReply> decode_submit_reply(const Value& result) {
   return reply;
 }
 
+namespace {
+
+void write_sandbox(Writer& w, const AgentDefinition& d) {
+  const Limits& l = d.limits;
+  const SandboxOptions& s = d.sandbox;
+  w.key("sandbox").begin_object();
+  w.field("nofile", l.nofile).field("file_size_bytes", l.file_size_bytes);
+  w.field("disk_bytes", l.disk_bytes).field("tmp_bytes", l.tmp_bytes);
+  w.field("shm_bytes", l.shm_bytes).field("output_rate", l.output_rate);
+  w.field("io_weight", l.io_weight).field("root", s.root).field("work", s.work);
+  w.field("seccomp", s.seccomp).field("protect_git", s.protect_git);
+  w.field("publish_allowed", s.publish_allowed).field("degrade", s.degrade);
+  for (const SandboxList& list : sandbox_lists()) write_strings(w, list.key, s.*list.member);
+  w.end_object();
+}
+
+Status read_sandbox(const Value& params, AgentDefinition& d) {
+  const Value* found = json::find(params, "sandbox");
+  if (!found) return {};  // a client from before there were any
+  const Value& p = *found;
+  Limits& l = d.limits;
+  SandboxOptions& s = d.sandbox;
+  l.nofile = static_cast<uint32_t>(TRY(need_int(p, "nofile", 16, 1048576)));
+  l.io_weight = static_cast<uint32_t>(TRY(need_int(p, "io_weight", 0, 10000)));
+  for (const auto& [key, out] :
+       {std::pair<const char*, uint64_t*>{"file_size_bytes", &l.file_size_bytes},
+        {"disk_bytes", &l.disk_bytes},
+        {"tmp_bytes", &l.tmp_bytes},
+        {"shm_bytes", &l.shm_bytes},
+        {"output_rate", &l.output_rate}})
+    *out = static_cast<uint64_t>(TRY(need_int(p, key, 0, INT64_MAX)));
+  s.root = TRY(need_string(p, "root"));
+  s.work = TRY(need_string(p, "work"));
+  s.seccomp = TRY(need_string(p, "seccomp"));
+  s.protect_git = json::get_bool(p, "protect_git").value_or(true);
+  s.publish_allowed = json::get_bool(p, "publish_allowed").value_or(false);
+  s.degrade = json::get_bool(p, "degrade").value_or(false);
+  for (const SandboxList& list : sandbox_lists()) s.*list.member = TRY(need_strings(p, list.key));
+  return check_sandbox_options(s);
+}
+
+}  // namespace
+
 std::string encode(const AgentDefinition& d) {
   Writer w;
   w.begin_object().field("id", d.id).field("kind", to_string(d.kind));
@@ -194,7 +237,9 @@ std::string encode(const AgentDefinition& d) {
   write_pairs(w, "env", d.env);
   w.field("max_concurrent_tasks", d.max_concurrent_tasks).field("timeout_ns", d.timeout.ns);
   w.field("grace_ns", d.grace.ns).field("max_output_bytes", d.max_output_bytes);
-  w.field("max_queue_depth", d.max_queue_depth).field("pool", d.pool).end_object();
+  w.field("max_queue_depth", d.max_queue_depth).field("pool", d.pool);
+  write_sandbox(w, d);
+  w.end_object();
   return w.take();
 }
 
@@ -225,6 +270,7 @@ Result<AgentDefinition> decode_definition(const Value* params) {
   d.max_output_bytes = static_cast<uint64_t>(TRY(need_int(p, "max_output_bytes", 0, INT64_MAX)));
   d.max_queue_depth = static_cast<uint32_t>(TRY(need_int(p, "max_queue_depth", 0, UINT32_MAX)));
   d.pool = TRY(need_string(p, "pool"));
+  TRY_STATUS(read_sandbox(p, d));
   return d;
 }
 

@@ -8,6 +8,7 @@
 #include "fabric/commands.hpp"
 #include "fabric/options.hpp"
 #include "fabric/output.hpp"
+#include "fabric/sandbox_flags.hpp"
 #include "fabric/session.hpp"
 #include "fabric/text.hpp"
 #include "fabric/views.hpp"
@@ -20,26 +21,6 @@ struct Options {
   config::AgentFlags flags;
   bool dry_run = false;
 };
-
-// NAME=VALUE, or NAME alone for the value that the caller has.
-Result<Metadata> read_env(const Arguments& arguments) {
-  Metadata env;
-  for (const std::string& text : arguments.values("--env")) {
-    const size_t equals = text.find('=');
-    const std::string name = text.substr(0, equals);
-    if (name.empty()) return fail(ErrorCode::usage, "--env '" + printable(text) + "': no name");
-    if (equals != std::string::npos) {
-      env.emplace_back(name, text.substr(equals + 1));
-      continue;
-    }
-    const char* value = std::getenv(name.c_str());
-    if (!value)
-      return fail(ErrorCode::usage, "--env " + printable(name) + ": not set in this environment",
-                  "set it, or write --env " + printable(name) + "=VALUE");
-    env.emplace_back(name, value);
-  }
-  return env;
-}
 
 Result<uint32_t> parse_queue_depth(std::string_view text) {
   uint32_t depth = 0;
@@ -60,14 +41,10 @@ Result<Options> read_options(const Arguments& arguments) {
   flags.model = arguments.value("--model");
   flags.user = arguments.value("--user");
   if (arguments.has("--tool")) flags.tools = arguments.values("--tool");
-  flags.isolation = TRY(parsed(arguments, "--isolation", parse_isolation_level));
-  flags.memory_bytes = TRY(parsed(arguments, "--memory", parse_memory_limit));
-  flags.cpu_millicores = TRY(parsed(arguments, "--cpu", parse_cpu_cores));
-  flags.pids = TRY(parsed(arguments, "--pids", parse_pids_limit));
+  TRY_STATUS(read_sandbox_flags(arguments, flags));
   flags.pool = arguments.value("--pool");
   flags.max_queue_depth = TRY(parsed(arguments, "--max-queue-depth", parse_queue_depth));
   flags.labels = TRY(parsed_pairs(arguments, "--label"));
-  flags.env = TRY(read_env(arguments));
   if (arguments.has_tail()) {
     if (arguments.tail().empty()) return fail(ErrorCode::usage, "spawn: no command follows '--'");
     flags.command = arguments.tail();
@@ -113,29 +90,23 @@ Result<int> run(const Arguments& arguments) {
 
 constexpr Positional k_positionals[] = {
     {"ID", "Its name: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot or a dash."}};
-constexpr Option k_options[] = {
+constexpr Option k_identity[] = {
     {"--model", "", "M", "The model it uses, handed to its tasks as FABRIC_MODEL."},
     {"--tool", "", "T", "A tool it may use, handed to its tasks in FABRIC_TOOLS.", Takes::values},
-    {"--isolation", "", "LEVEL", "How strongly it is walled in. Default: process.", Takes::value,
-     Complete::nothing, "none|process|container"},
-    {"--memory", "", "SIZE", "Memory for all its processes, for example 512M; none: no limit."},
-    {"--cpu", "", "CORES",
-     "Processor cores for all its processes, for example 0.5; none: no limit."},
-    {"--pids", "", "N", "How many processes and threads it may have; none: no limit."},
+};
+constexpr Option k_duties[] = {
     {"--user", "", "U", "Whose agent it is. Default: you."},
     {"--label", "", "KEY=VALUE", "A label.", Takes::values},
-    {"--env", "", "NAME[=VALUE]",
-     "Set a variable in its environment, which is clean otherwise; without a value, yours.",
-     Takes::values},
     {"--kind", "", "KIND",
      "A process per task (exec), one process that takes task after task (worker), or none: it "
-     "claims "
-     "its tasks with fabric-claim(1) (external). Default: exec.",
+     "claims its tasks with fabric-claim(1) (external). Default: exec.",
      Takes::value, Complete::nothing, "exec|worker|external"},
     {"--pool", "", "POOL", "Agents of one pool share a limit, see scheduler.pools in fabric.toml."},
     {"--max-queue-depth", "", "N",
      "How many of its tasks may wait; more are refused. Default: 1000."},
-    k_dry_run};
+    k_dry_run,
+};
+constexpr auto k_options = with_sandbox_options(k_identity, k_duties);
 constexpr Example k_examples[] = {
     {"fabric spawn coder --memory 1G --env API_KEY -- python3 agent.py",
      "An agent with a gigabyte of memory, and your API_KEY in its environment."},
