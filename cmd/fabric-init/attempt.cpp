@@ -127,6 +127,9 @@ void settle(Init& init, Slot& slot) {
   record.stderr_dropped = slot.output[1].dropped;
   snprintf(record.message, sizeof record.message, "%s", slot.note);
   close_streams(slot);
+  if (slot.denials >= 0) close(slot.denials);
+  slot.denials = -1;
+  hurry_denials(init, slot.attempt);
   if (slot.pidfd >= 0) close(slot.pidfd);
   slot.pidfd = -1;
   if (slot.worker != nullptr) slot.worker->ended = true;

@@ -96,6 +96,22 @@ Sent send_lines(Init& init, Worker& worker) {
   return Sent::yes;
 }
 
+// Before the exits: who asks why an attempt failed has heard of it by then.
+Sent send_denials(Init& init) {
+  int64_t now = 0;
+  for (Denial& denial : init.denials) {
+    if (denial.record.count == 0) continue;
+    if (now == 0) now = monotonic_ns();
+    if (denial.due > now) continue;
+    wire::Header header{wire::k_violation, 0, sizeof denial.record, denial.record.attempt, 0};
+    Sent sent = send_packet(init, header, &denial.record, -1);
+    if (sent != Sent::yes) return sent;
+    denial.record.count = 0;
+    denial.due = now + k_second;
+  }
+  return Sent::yes;
+}
+
 Sent send_exits(Init& init) {
   // In the order in which they happened.
   for (;;) {
@@ -134,6 +150,7 @@ Sent send_all(Init& init) {
         if (c.sent == Sent::yes) c.sent = send_lines(c.init, worker);
       },
       &context);
+  if (context.sent == Sent::yes) context.sent = send_denials(init);
   return context.sent == Sent::yes ? send_exits(init) : context.sent;
 }
 

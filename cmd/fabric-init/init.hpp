@@ -64,6 +64,7 @@ struct Slot {
   Input input;
   Output output[2];
   Worker* worker = nullptr;
+  int denials = -1;  // the listener of its filter: who made a denied call waits for our answer
 };
 
 struct PendingExit {
@@ -71,6 +72,14 @@ struct PendingExit {
   bool used = false;
   bool sent = false;
 };
+
+// A call that was denied, and how often since it was last told.
+struct Denial {
+  wire::ViolationRecord record;  // its count: what is still to be told
+  uint32_t rule = 0;
+  int64_t due = 0;  // not again before that
+};
+constexpr uint32_t k_denials = 64;
 
 struct Init {
   Spec spec;
@@ -87,6 +96,7 @@ struct Init {
   uint32_t journal_next = 0;
   Slot slots[wire::k_max_slots];
   PendingExit exits[wire::k_journal_records];
+  Denial denials[k_denials];
 
   uint32_t slot_count() const { return spec.head->slots; }
 };
@@ -103,7 +113,8 @@ enum class Source : uint32_t {
   output_file,
   error_pipe,
   error_file,
-  leaf
+  leaf,
+  denial
 };
 void watch(Init& init, int fd, Source source, uint32_t slot, uint32_t events);
 int64_t monotonic_ns();
@@ -121,6 +132,15 @@ struct StartMessage {
   int fds[3];  // -1 where absent; owned by the callee
 };
 void start_attempt(Init& init, StartMessage& message);
+
+// denial.cpp
+bool install_filter(const Spec& spec, int socket);  // in the process of a task
+int denial_socket();                                // its end of a socket pair; -1: not needed
+void prepare_filter(const Spec& spec);
+int take_listener();  // what the process sent back; -1: nothing
+void answer_denials(Init& init, uint32_t slot, bool ended);
+void hurry_denials(Init& init, uint64_t attempt);  // it ends: tell the rest now
+int64_t next_denial(const Init& init);             // when one is due
 
 // attempt.cpp
 void signal_attempt(Slot& slot, int signal_number);

@@ -70,6 +70,7 @@ void fire_timers(Init& init) {
 
 void arm_timer(Init& init) {
   int64_t next = init.orphan_at;
+  if (const int64_t denial = next_denial(init); denial < next) next = denial;
   for (uint32_t i = 0; i < init.slot_count(); ++i) {
     const Slot& slot = init.slots[i];
     if (!slot.busy) continue;
@@ -115,6 +116,8 @@ void dispatch(Init& init, const epoll_event& event) {
     case Source::error_file:
       pump_output(init, slot, 1);
       break;
+    case Source::denial:
+      return answer_denials(init, slot, (event.events & EPOLLIN) == 0);
     case Source::leaf:
       break;
   }
@@ -134,6 +137,7 @@ void run(Init& init) {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_SETMASK, &child, nullptr);
+  prepare_filter(init.spec);
   init.epoll = epoll_create1(EPOLL_CLOEXEC);
   init.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   init.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -16,10 +16,13 @@ alignas(8) unsigned char packet[wire::k_max_spec];
 bool well_formed(const Spec& spec, size_t size) {
   const wire::SpecHead& head = *spec.head;
   if (head.slots == 0 || head.slots > wire::k_max_slots) return false;
-  if (head.mount_count > 1024 || head.filter_count > 4096) return false;
+  if (head.mount_count > 1024 || head.filter_count > 4096 ||
+      head.denial_count > wire::k_max_denial_rules)
+    return false;
   if (head.text_size == 0 || head.text_size > wire::k_max_spec) return false;
   size_t expected = sizeof head + head.mount_count * sizeof(wire::MountOp) +
-                    head.filter_count * sizeof(wire::Instruction) + head.text_size;
+                    head.filter_count * sizeof(wire::Instruction) +
+                    head.denial_count * sizeof(wire::DenialRule) + head.text_size;
   if (size != expected || spec.text[head.text_size - 1] != 0) return false;
   if (head.work_dir >= head.text_size || head.host_name >= head.text_size ||
       head.probe >= head.text_size || head.path_env >= head.text_size ||
@@ -28,6 +31,8 @@ bool well_formed(const Spec& spec, size_t size) {
   for (uint32_t i = 0; i < head.mount_count; ++i)
     if (spec.mounts[i].source >= head.text_size || spec.mounts[i].target >= head.text_size)
       return false;
+  for (uint32_t i = 0; i < head.denial_count; ++i)
+    if (spec.denials[i].name >= head.text_size) return false;
   return true;
 }
 
@@ -80,9 +85,11 @@ void receive_spec(Spec& spec) {
   if (ok) {
     spec.mounts = reinterpret_cast<const wire::MountOp*>(packet + sizeof(wire::SpecHead));
     spec.filter = reinterpret_cast<const wire::Instruction*>(spec.mounts + spec.head->mount_count);
-    spec.text = reinterpret_cast<const char*>(spec.filter + spec.head->filter_count);
-    // mount_count and filter_count are not trusted before this: text may point outside.
+    spec.denials = reinterpret_cast<const wire::DenialRule*>(spec.filter + spec.head->filter_count);
+    spec.text = reinterpret_cast<const char*>(spec.denials + spec.head->denial_count);
+    // The counts are not trusted before this: text may point outside.
     ok = spec.head->mount_count <= 1024 && spec.head->filter_count <= 4096 &&
+         spec.head->denial_count <= wire::k_max_denial_rules &&
          spec.text + spec.head->text_size == reinterpret_cast<const char*>(packet) + size &&
          well_formed(spec, size) && take_descriptors(spec, fds, count);
   }

@@ -17,6 +17,7 @@ struct Spec {
   const wire::SpecHead* head = nullptr;
   const wire::MountOp* mounts = nullptr;
   const wire::Instruction* filter = nullptr;
+  const wire::DenialRule* denials = nullptr;
   const char* text = nullptr;
   int listener = -1;
   int journal = -1;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -54,14 +53,6 @@ bool set_limit(int resource, uint64_t soft, uint64_t hard) {
   return setrlimit(resource, &limit) == 0;
 }
 
-bool install_filter(const Spec& spec) {
-  struct {
-    unsigned short size;
-    const wire::Instruction* filter;
-  } program{static_cast<unsigned short>(spec.head->filter_count), spec.filter};
-  return syscall(SYS_seccomp, 1, 0, &program) == 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2;
-}
-
 int run_child(void* context) {
   auto& child = *static_cast<Child*>(context);
   const Spec& spec = *child.spec;
@@ -70,7 +61,10 @@ int run_child(void* context) {
   if (setsid() < 0) return child_fail(child, "setsid");
   for (int fd = 0; fd < 3; ++fd)
     if (dup2(child.stdio[fd], fd) < 0) return child_fail(child, "setting standard descriptors");
-  if (syscall(SYS_close_range, 3, ~0U, 0) < 0) return child_fail(child, "closing descriptors");
+  const int socket = denial_socket();
+  if (socket >= 0 && dup3(socket, 3, O_CLOEXEC) < 0) return child_fail(child, "keeping a socket");
+  if (syscall(SYS_close_range, socket >= 0 ? 4 : 3, ~0U, 0) < 0)
+    return child_fail(child, "closing descriptors");
   const uint64_t files = spec.head->max_files;
   if (!set_limit(RLIMIT_CORE, 0, 0) || !set_limit(RLIMIT_NOFILE, files, files * 16) ||
       (spec.head->max_file_size != 0 &&
@@ -78,7 +72,7 @@ int run_child(void* context) {
     return child_fail(child, "setting limits");
   umask(022);
   reset_signals();
-  if (spec.head->filter_count != 0 && !install_filter(spec))
+  if (spec.head->filter_count != 0 && !install_filter(spec, socket >= 0 ? 3 : -1))
     return child_fail(child, "installing the system call filter");
   each_candidate(child.argv[0], child.search, try_exec, &child);
   child.error = child.exec_error;
@@ -153,6 +147,7 @@ bool spawn(Init& init, Slot& slot, Child& child) {
     arguments.cgroup = static_cast<uint64_t>(slot.leaf.directory);
   }
   long pid = clone_process(arguments, run_child, &child);
+  slot.denials = take_listener();
   if (pid < 0) {
     child.failed = "starting a process";
     child.error = static_cast<int>(-pid);
@@ -162,6 +157,8 @@ bool spawn(Init& init, Slot& slot, Child& child) {
     while (waitpid(static_cast<pid_t>(pid), nullptr, 0) < 0 && errno == EINTR) {
     }
     if (pidfd >= 0) close(pidfd);
+    if (slot.denials >= 0) close(slot.denials);
+    slot.denials = -1;
     return false;
   }
   slot.pid = static_cast<pid_t>(pid);
@@ -244,6 +241,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
     message.fds[i + 1] = -1;
   }
   message.fds[0] = -1;
+  if (slot.denials >= 0) watch(init, slot.denials, Source::denial, number, EPOLLIN);
   watch(init, slot.output[0].pipe, Source::output_pipe, number, EPOLLIN);
   watch(init, slot.output[1].pipe, Source::error_pipe, number, EPOLLIN);
   pump_input(init, number);

@@ -82,7 +82,6 @@ Status check_served(const SandboxSpec& spec) {
       {!o.publish.empty(), "publish"},
       {!o.secrets.empty(), "secrets"},
       {!o.inject.empty(), "inject"},
-      {o.seccomp != "default", "seccomp"},
       {o.degrade, "degrade"},
       {l.disk_bytes != 0, "disk"},
       {l.output_rate != 0, "output_rate"},

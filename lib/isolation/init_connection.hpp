@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -79,7 +80,19 @@ struct InitState {  // first event after connecting
   std::vector<uint32_t> running_slots;  // slot of each of `running`, in the same order
   std::vector<AttemptId> ended;         // not acknowledged yet: their AttemptExit follows
 };
-using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine>;
+// A system call that the filter of the sandbox denied. Told once, and lost with the connection.
+struct DeniedCall {
+  AttemptId attempt = 0;
+  WallTime at;
+  pid_t pid = 0;        // as seen inside
+  std::string process;  // its name, which it may choose
+  int call = 0;
+  int error = 0;
+  std::array<uint64_t, 6> arguments{};  // those that the rule looks at; the others are 0
+  std::string rule;                     // name of the group of the policy
+  uint32_t count = 1;
+};
+using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine, DeniedCall>;
 
 constexpr size_t k_max_line = size_t{1} << 20;
 constexpr size_t k_max_start_bytes = size_t{128} << 10;  // argv and env together

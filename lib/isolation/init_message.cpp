@@ -26,6 +26,29 @@ tl::unexpected<Error> malformed(const char* what) {
   return fail(ErrorCode::failed, std::string("fabric-init sent a malformed ") + what);
 }
 
+// Names come from inside: what is not printable would draw on the terminal of who reads them.
+template <size_t size>
+std::string plain_text(const char (&bytes)[size]) {
+  std::string text(bytes, strnlen(bytes, size));
+  for (char& c : text)
+    if (c < ' ' || c > '~') c = '?';
+  return text;
+}
+
+DeniedCall to_denied_call(const wire::ViolationRecord& record) {
+  DeniedCall denied;
+  denied.attempt = record.attempt;
+  denied.at = WallTime{record.at_us};
+  denied.pid = record.pid;
+  denied.process = plain_text(record.process);
+  denied.call = record.call;
+  denied.error = record.error;
+  std::copy(std::begin(record.arguments), std::end(record.arguments), denied.arguments.begin());
+  denied.rule = plain_text(record.rule);
+  denied.count = record.count;
+  return denied;
+}
+
 }  // namespace
 
 AttemptExit to_attempt_exit(const wire::ExitRecord& record) {
@@ -130,6 +153,11 @@ Result<std::optional<InitEvent>> EventAssembler::take(std::string_view packet) {
       if (!exit) return malformed("exit");
       partial_.erase(exit->attempt);
       return InitEvent{std::move(*exit)};
+    }
+    case wire::k_violation: {
+      wire::ViolationRecord record;
+      if (body.size() != sizeof record || !copy_from(body, record)) return malformed("violation");
+      return InitEvent{to_denied_call(record)};
     }
     case wire::k_worker_line:
       return take_line(header, body);

@@ -48,6 +48,7 @@ enum MessageType : uint16_t {
   k_started,      // value: pid in the init's namespace; with a pidfd where namespaces differ
   k_exit,         // body: ExitRecord
   k_worker_line,  // value: sequence
+  k_violation,    // body: ViolationRecord
 };
 enum PacketFlags : uint16_t { k_more = 1, k_first = 2, k_truncated = 4 };
 
@@ -127,10 +128,24 @@ inline uint32_t checksum(const ExitRecord& record) {
   return hash;
 }
 
-// SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], text[text_size]. Strings are
-// offsets into text, each NUL-terminated. Descriptors, in this order: listening socket, journal,
-// the work tree (k_work_tree), then for each slot its leaf in the unified hierarchy (k_unified) and
-// in the v1 memory hierarchy (k_memory_v1).
+// A call that the filter denied. Nobody acknowledges it: it may be lost when connections change.
+struct ViolationRecord {
+  uint64_t attempt;
+  int64_t at_us;
+  uint64_t arguments[6];  // those that the rule looks at; the others are 0
+  int32_t pid;            // in the pid namespace of the init
+  int32_t call;
+  int32_t error;
+  uint32_t count;  // since the last record that was the same
+  char process[16];
+  char rule[64];
+};
+static_assert(sizeof(ViolationRecord) == 160);
+
+// SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], DenialRule[denial_count],
+// text[text_size]. Strings are offsets into text, each NUL-terminated. Descriptors, in this order:
+// listening socket, journal, the work tree (k_work_tree), then for each slot its leaf in the
+// unified hierarchy (k_unified) and in the v1 memory hierarchy (k_memory_v1).
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user
@@ -151,7 +166,7 @@ struct SpecHead {
   int64_t orphan_grace_ns;
   uint64_t max_files, max_file_size;
   uint32_t work_dir, host_name, probe, path_env;
-  uint32_t mount_count, filter_count, text_size, reserved;
+  uint32_t mount_count, filter_count, text_size, denial_count;
 };
 static_assert(sizeof(SpecHead) == 88);
 
@@ -183,5 +198,15 @@ struct Instruction {  // struct sock_filter
   uint32_t k;
 };
 static_assert(sizeof(Instruction) == 8);
+
+// What the filter's SECCOMP_RET_TRACE results mean, by their number (seccomp_filter.hpp).
+struct DenialRule {
+  uint32_t name;
+  int32_t error;
+  uint32_t arguments;  // bits of those that tell one denial from another
+  uint32_t report;
+};
+static_assert(sizeof(DenialRule) == 16);
+constexpr uint32_t k_max_denial_rules = 1024;
 
 }  // namespace fabric::wire

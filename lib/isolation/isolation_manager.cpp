@@ -21,6 +21,7 @@
 #include "isolation/process_identity.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
+#include "isolation/seccomp_policies.hpp"
 #include "isolation/spec_encoder.hpp"
 
 namespace fabric {
@@ -73,7 +74,7 @@ struct IsolationManager::State {
   Fd binary, dev_null;
   CgroupHost cgroups;
   HostFeatures features;
-  SeccompFilter filter;
+  SeccompPolicies policies;
   MountPlan host_plan;
   IdMaps maps;
   IdPair self;
@@ -82,7 +83,7 @@ struct IsolationManager::State {
   std::map<std::string, CgroupHost> elsewhere;
 
   Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent);
-  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent) const;
+  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent);
   Result<Sandbox> build(const SandboxSpec& spec);
   // The groups of a sandbox: ours, or where its process really is.
   Result<ResourceUsage> usage(const SandboxIdentity& identity) const;
@@ -105,7 +106,6 @@ Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
   state->dev_null = TRY(open_file("/dev/null", O_RDWR));
   state->cgroups = TRY(open_cgroup_host(cgroup_root));
   state->features = find_features(state->cgroups, state->maps);
-  state->filter = TRY(compile_seccomp_policy(default_seccomp_policy()));
   state->host_plan = make_host_plan();
   state->self = {::geteuid(), ::getegid()};
   return IsolationManager(std::move(state));
@@ -127,7 +127,7 @@ Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair ag
   return open_plain_tree(spec.work_dir);
 }
 
-Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPair agent) const {
+Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPair agent) {
   InitSpec init;
   init.slots = spec.slots;
   init.uid = agent.uid;
@@ -146,7 +146,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     init.flags |= self.uid == 0 ? wire::k_change_user | wire::k_work_tree : wire::k_user_namespace;
     // On v2 the init is beside the leaves, and from inside a namespace it could not reach them.
     if (cgroups.mode != CgroupMode::v2) init.flags |= wire::k_cgroup_namespace;
-    init.filter = &filter;
+    init.filter = TRY(policies.get(spec.options.seccomp));
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
   }
   return init;

@@ -1,123 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolation/seccomp_filter.hpp"
 
+#include <linux/audit.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <optional>
-#include <string>
-#include <utility>
 
 #include "base/fd.hpp"
-#include "base/toml_library.hpp"
-#include "isolation/seccomp_default_policy.hpp"
+#include "isolation/bpf_run.hpp"
 
 namespace fabric {
 
 namespace {
 
 using Context = std::unique_ptr<void, decltype(&::seccomp_release)>;
-using Conditions = std::vector<scmp_arg_cmp>;
 
-constexpr uint64_t k_int = 0xffffffff;
+constexpr size_t k_most_instructions = 4096;  // BPF_MAXINSNS
 
-tl::unexpected<Error> bad(const std::string& what) {
-  return fail(ErrorCode::usage, "seccomp policy: " + what);
-}
+// In the process of a task before it executes its command, while its init waits for that: nobody
+// would answer.
+constexpr std::array k_never_notified{SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group,
+                                      SYS_prctl};
 
-Result<uint32_t> parse_action(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, int>, 6> k_errors{{
-      {"EPERM", EPERM},
-      {"ENOSYS", ENOSYS},
-      {"EAFNOSUPPORT", EAFNOSUPPORT},
-      {"EPROTONOSUPPORT", EPROTONOSUPPORT},
-      {"EOPNOTSUPP", EOPNOTSUPP},
-      {"ENOPROTOOPT", ENOPROTOOPT},
-  }};
-  if (name == "KILL") return SCMP_ACT_KILL_PROCESS;
-  for (auto [known, value] : k_errors)
-    if (name == known) return SCMP_ACT_ERRNO(static_cast<uint32_t>(value));
-  return bad("unknown action '" + std::string(name) + "'");
-}
-
-scmp_arg_cmp compare(unsigned arg, scmp_compare op, uint64_t a, uint64_t b = 0) {
-  return scmp_arg_cmp{arg, op, a, b};
-}
-
-Result<uint64_t> number(const toml::table& table, std::string_view key) {
-  auto value = table[key].value<int64_t>();
-  if (!value || *value < 0) return bad("'" + std::string(key) + "' must be a number");
-  return static_cast<uint64_t>(*value);
-}
-
-Result<unsigned> argument(const toml::table& table) {
-  uint64_t arg = TRY(number(table, "arg"));
-  if (arg > 5) return bad("'arg' is 0 to 5");
-  return static_cast<unsigned>(arg);
-}
-
-Result<scmp_arg_cmp> condition(const toml::table& table) {
-  unsigned arg = TRY(argument(table));
-  uint64_t value = TRY(number(table, "value"));
-  auto op = table["op"].value_or(std::string_view{});
-  if (op == ">") return compare(arg, SCMP_CMP_GT, value);
-  if (op == "!=") return compare(arg, SCMP_CMP_NE, value);
-  if (op != "==") return bad("unknown op '" + std::string(op) + "'");
-  uint64_t mask = table.contains("mask") ? TRY(number(table, "mask")) : k_int;
-  return compare(arg, SCMP_CMP_MASKED_EQ, mask, value);
-}
-
-// The conditions of a rule; "one_of" and "any_bit" multiply it.
-Result<std::vector<Conditions>> alternatives(const toml::table& rule) {
-  Conditions common;
-  if (const auto* when = rule["when"].as_array())
-    for (const auto& item : *when) {
-      if (!item.is_table()) return bad("'when' is a list of tables");
-      common.push_back(TRY(condition(*item.as_table())));
-    }
-  const auto* one_of = rule["one_of"].as_table();
-  const auto* any_bit = rule["any_bit"].as_table();
-  if (one_of == nullptr && any_bit == nullptr) return std::vector<Conditions>{common};
-  const toml::table& many = one_of != nullptr ? *one_of : *any_bit;
-  unsigned arg = TRY(argument(many));
-  const auto* list = many[one_of != nullptr ? "values" : "bits"].as_array();
-  if (list == nullptr) return bad("'one_of' needs values, 'any_bit' needs bits");
-  std::vector<Conditions> all;
-  for (const auto& item : *list) {
-    auto value = item.value<int64_t>();
-    if (!value || *value < 0) return bad("values must be numbers");
-    auto bits = static_cast<uint64_t>(*value);
-    all.push_back(common);
-    all.back().push_back(compare(arg, SCMP_CMP_MASKED_EQ, one_of != nullptr ? k_int : bits, bits));
+scmp_arg_cmp to_library(const SeccompCondition& c) {
+  switch (c.op) {
+    case SeccompCondition::Op::greater:
+      return {c.argument, SCMP_CMP_GT, c.value, 0};
+    case SeccompCondition::Op::not_equal:
+      return {c.argument, SCMP_CMP_NE, c.value, 0};
+    case SeccompCondition::Op::equal:
+      break;
   }
-  return all;
+  return {c.argument, SCMP_CMP_MASKED_EQ, c.mask, c.value};
 }
 
-Status add_group(scmp_filter_ctx context, const toml::table& group) {
-  uint32_t action = TRY(parse_action(group["action"].value_or(std::string_view{})));
-  auto all = TRY(alternatives(group));
-  const auto* names = group["syscalls"].as_array();
-  if (names == nullptr) return bad("a group without syscalls");
-  for (const auto& item : *names) {
-    auto name = item.value<std::string>();
-    if (!name) return bad("syscalls are names");
-    int number = ::seccomp_syscall_resolve_name(name->c_str());
-    if (number < 0) continue;  // not of this architecture, or newer than this libseccomp
-    for (const Conditions& conditions : all) {
-      int error = ::seccomp_rule_add_array(
-          context, action, number, static_cast<unsigned>(conditions.size()), conditions.data());
-      if (error != 0) return fail_errno(-error, "seccomp policy: " + *name);
+uint32_t arguments_of(const SeccompGroup& group) {
+  uint32_t bits = 0;
+  for (const auto& all : group.alternatives)
+    for (const SeccompCondition& c : all) bits |= 1U << c.argument;
+  return bits;
+}
+
+// The number of a rule; equal ones share it.
+uint16_t rule_number(SeccompFilter& filter, SeccompRule rule) {
+  const auto same = [&](const SeccompRule& r) {
+    return r.name == rule.name && r.error == rule.error && r.report == rule.report;
+  };
+  auto found = std::find_if(filter.rules.begin(), filter.rules.end(), same);
+  if (found == filter.rules.end()) found = filter.rules.insert(filter.rules.end(), std::move(rule));
+  return static_cast<uint16_t>(found - filter.rules.begin());
+}
+
+Status add_group(scmp_filter_ctx context, const SeccompGroup& group, bool report,
+                 SeccompFilter& filter) {
+  for (size_t i = 0; i < group.calls.size(); ++i) {
+    const int call = group.calls[i];
+    const bool notified =
+        report && group.report &&
+        std::find(k_never_notified.begin(), k_never_notified.end(), call) == k_never_notified.end();
+    uint32_t action = SCMP_ACT_ALLOW;
+    if (group.action == SeccompGroup::Action::kill) action = SCMP_ACT_KILL_PROCESS;
+    if (group.action == SeccompGroup::Action::deny)
+      action = SCMP_ACT_TRACE(
+          rule_number(filter, {group.name, group.error, arguments_of(group), notified}));
+    for (const auto& conditions : group.alternatives) {
+      std::vector<scmp_arg_cmp> all;
+      std::transform(conditions.begin(), conditions.end(), std::back_inserter(all), to_library);
+      int error = ::seccomp_rule_add_array(context, action, call, static_cast<unsigned>(all.size()),
+                                           all.data());
+      if (error == -EEXIST) error = 0;  // an earlier group says it
+      if (error != 0)
+        return fail_errno(-error,
+                          "seccomp policy: " + group.call_names[i] + " (" + group.name + ")");
     }
   }
   return {};
 }
 
-Result<SeccompFilter> export_program(scmp_filter_ctx context) {
+Status export_program(scmp_filter_ctx context, SeccompFilter& filter) {
   int fd = ::memfd_create("seccomp", MFD_CLOEXEC);
   if (fd < 0) return fail_errno(errno, "memfd_create");
   Fd file(fd);
@@ -125,38 +93,70 @@ Result<SeccompFilter> export_program(scmp_filter_ctx context) {
   if (error != 0) return fail_errno(-error, "exporting the seccomp filter");
   if (::lseek(fd, 0, SEEK_SET) != 0) return fail_errno(errno, "reading the seccomp filter");
   std::string bytes = TRY(read_all(fd, size_t{1} << 20));
-  SeccompFilter filter(bytes.size() / sizeof(wire::Instruction));
-  std::memcpy(filter.data(), bytes.data(), filter.size() * sizeof(wire::Instruction));
-  return filter;
+  filter.program.resize(bytes.size() / sizeof(wire::Instruction));
+  std::memcpy(filter.program.data(), bytes.data(),
+              filter.program.size() * sizeof(wire::Instruction));
+  if (filter.program.size() > k_most_instructions)
+    return fail(ErrorCode::usage, "seccomp policy: too large for the kernel");
+  return {};
 }
 
-Result<SeccompFilter> compile(const toml::table& policy) {
-  Context context(::seccomp_init(SCMP_ACT_ALLOW), &::seccomp_release);
-  if (!context) return fail(ErrorCode::failed, "seccomp_init failed");
-  // A binary tree instead of a list: the kernel runs it for every call number at installation.
-  ::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  ::seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-  for (const char* kind : {"group", "rule"}) {
-    const auto* list = policy[kind].as_array();
-    if (list == nullptr) continue;
-    for (const auto& item : *list) {
-      if (!item.is_table()) return bad("groups and rules are tables");
-      TRY_STATUS(add_group(context.get(), *item.as_table()));
-    }
-  }
-  return export_program(context.get());
+SystemCall call_with(int number) {
+  SystemCall call{};
+  call.number = number;
+  call.architecture = AUDIT_ARCH_X86_64;
+  return call;
+}
+
+bool lets_through(const SeccompFilter& filter, const SystemCall& call) {
+  return run_bpf(filter.program.data(), filter.program.size(), call) == SECCOMP_RET_ALLOW;
+}
+
+void meet(SystemCall& call, const SeccompCondition& c) {
+  call.arguments[c.argument] = c.op == SeccompCondition::Op::equal ? c.value : c.value + 1;
 }
 
 }  // namespace
 
-std::string_view default_seccomp_policy() { return k_default_seccomp_policy; }
+Result<SeccompFilter> compile_seccomp_policy(const SeccompPolicy& policy) {
+  SeccompFilter filter;
+  filter.rules.push_back({"not listed", policy.unlisted, 0, policy.report});
+  const uint32_t otherwise = policy.unlisted != 0 ? SCMP_ACT_TRACE(0) : SCMP_ACT_ALLOW;
+  Context context(::seccomp_init(otherwise), &::seccomp_release);
+  if (!context) return fail(ErrorCode::failed, "seccomp_init failed");
+  // A binary tree instead of a list: the kernel runs it for every call number at installation.
+  ::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  ::seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  for (const SeccompGroup& group : policy.groups) {
+    // What is the answer anyway cannot be said again.
+    if (group.action == SeccompGroup::Action::allow && policy.unlisted == 0) continue;
+    TRY_STATUS(add_group(context.get(), group, policy.report, filter));
+  }
+  TRY_STATUS(export_program(context.get(), filter));
+  return filter;
+}
 
-Result<SeccompFilter> compile_seccomp_policy(std::string_view text) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed)
-    return bad(std::string(parsed.error().description()) + " (line " +
-               std::to_string(parsed.error().source().begin.line) + ")");
-  return compile(parsed.table());
+std::string open_wall(const SeccompFilter& filter, const SeccompPolicy& walls) {
+  for (const SeccompGroup& group : walls.groups) {
+    if (!group.wall) continue;
+    for (size_t i = 0; i < group.calls.size(); ++i)
+      for (const auto& conditions : group.alternatives) {
+        SystemCall call = call_with(group.calls[i]);
+        for (const SeccompCondition& c : conditions) meet(call, c);
+        if (lets_through(filter, call)) return group.name + ": " + group.call_names[i];
+      }
+  }
+  return "";
+}
+
+std::string denied_at_start(const SeccompFilter& filter) {
+  for (long number : {SYS_execve, SYS_sendmsg, SYS_prctl, SYS_exit, SYS_exit_group}) {
+    SystemCall call = call_with(static_cast<int>(number));
+    call.arguments[0] = 3;
+    if (number == SYS_prctl) call.arguments[0] = 21;  // PR_GET_SECCOMP
+    if (!lets_through(filter, call)) return seccomp_call_name(static_cast<int>(number));
+  }
+  return "";
 }
 
 }  // namespace fabric

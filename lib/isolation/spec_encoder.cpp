@@ -58,15 +58,24 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   head.probe = text.add(spec.probe);
   head.path_env = text.add(spec.path_env);
   head.mount_count = static_cast<uint32_t>(mounts.size());
-  head.filter_count = spec.filter != nullptr ? static_cast<uint32_t>(spec.filter->size()) : 0;
+  std::vector<wire::DenialRule> denials;
+  if (spec.filter != nullptr) {
+    head.filter_count = static_cast<uint32_t>(spec.filter->program.size());
+    for (const SeccompRule& rule : spec.filter->rules)
+      denials.push_back({text.add(rule.name), rule.error, rule.arguments, rule.report ? 1U : 0U});
+  }
+  head.denial_count = static_cast<uint32_t>(denials.size());
   head.text_size = static_cast<uint32_t>(text.bytes().size());
 
   std::string body;
   append(body, &head, 1);
   append(body, mounts.data(), mounts.size());
-  if (spec.filter != nullptr) append(body, spec.filter->data(), spec.filter->size());
+  if (spec.filter != nullptr)
+    append(body, spec.filter->program.data(), spec.filter->program.size());
+  append(body, denials.data(), denials.size());
   body += text.bytes();
-  if (body.size() > wire::k_max_spec || mounts.size() > 1024)
+  if (body.size() > wire::k_max_spec || mounts.size() > 1024 ||
+      denials.size() > wire::k_max_denial_rules)
     return fail(ErrorCode::usage, "the description of the sandbox is too large");
   const wire::Header header{wire::k_spec, 0, static_cast<uint32_t>(body.size()), 0, 0};
   std::string packet;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/result.hpp"
@@ -22,7 +23,7 @@ struct InitSpec {
   uint64_t max_file_size = 0;
   std::string work_dir, host_name, probe, path_env;
   MountPlan mounts;
-  const SeccompFilter* filter = nullptr;
+  std::shared_ptr<const SeccompFilter> filter;
 };
 
 // The whole SPEC packet, header included. ErrorCode::usage when it is too large.

@@ -52,6 +52,18 @@ Status check_path_text(std::string_view what, const std::string& path) {
   return fail(ErrorCode::usage, "invalid " + std::string(what), "write an absolute path");
 }
 
+// "default+other-processes": whether there is such a group, only the policy itself can tell.
+Status check_policy_text(const std::string& text) {
+  if (text.starts_with('/'))
+    return check_path_text("system call policy", text.substr(0, text.find('+', text.rfind('/'))));
+  const std::string name = text.substr(0, text.find('+'));
+  const bool known = name == "default" || name == "strict" || name == "permissive";
+  if (known && !text.ends_with('+') && text.find("++") == std::string::npos) return {};
+  return fail(ErrorCode::usage, "invalid system call policy",
+              "write default, strict, permissive, or the absolute path of a file; and +GROUP for "
+              "what it is to let through, for example default+other-processes");
+}
+
 }  // namespace
 
 std::span<const SandboxList> sandbox_lists() { return k_lists; }
@@ -66,9 +78,7 @@ Status check_sandbox_options(const SandboxOptions& options) {
   }
   TRY_STATUS(check_path_text("root", options.root));
   TRY_STATUS(check_path_text("work directory", options.work));
-  for (const std::string_view name : {"default", "strict", "permissive"})
-    if (options.seccomp == name) return {};
-  return check_path_text("system call policy", options.seccomp.empty() ? "?" : options.seccomp);
+  return check_policy_text(options.seccomp);
 }
 
 }  // namespace fabric
