@@ -53,6 +53,12 @@ void reap(Init& init) {
   for (uint32_t i = 0; i < init.slot_count(); ++i) settle(init, init.slots[i]);
 }
 
+// Who is told that an attempt has ended may look for its processes at once: those that are dead are
+// reaped before, whatever it was that woke us.
+void look_at(Init& init, const Slot& slot) {
+  if (slot.busy && slot.pid == 0) reap(init);
+}
+
 void fire_timers(Init& init) {
   const int64_t now = monotonic_ns();
   if (init.orphan_at <= now) shut_down(init, -1);
@@ -60,7 +66,7 @@ void fire_timers(Init& init) {
     Slot& slot = init.slots[i];
     if (!slot.busy) continue;
     check_limits(slot, now);
-    if (slot.settle_at <= now) settle(init, slot);
+    if (slot.settle_at <= now) look_at(init, slot);
     if (slot.kill_at <= now) {
       slot.kill_at = k_never;
       kill_attempt(slot);
@@ -121,7 +127,7 @@ void dispatch(Init& init, const epoll_event& event) {
     case Source::leaf:
       break;
   }
-  settle(init, init.slots[slot]);
+  look_at(init, init.slots[slot]);
 }
 
 bool idle(const Init& init) {

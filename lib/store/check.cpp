@@ -35,6 +35,7 @@ class StoreCheck {
     walk(Table::attempts, &StoreCheck::attempt);
     walk(Table::pins, &StoreCheck::pin);
     walk(Table::events, &StoreCheck::event);
+    walk(Table::violations, &StoreCheck::violation);
     walk(Table::shares, &StoreCheck::share);
     walk(Table::names, &StoreCheck::name);
     walk(Table::recurring, &StoreCheck::recurring);
@@ -246,6 +247,14 @@ class StoreCheck {
     if (Result<Event> event = get_event(record); !event)
       return problem(table, key, event.error().message);
     if (number_at(key, 0, 8) >= next_.event) problem(table, key, "its number was never given");
+  }
+
+  void violation(Table table, std::string_view key, std::string_view value) {
+    record::Violation record;
+    if (!sized(table, key, 12) || !open(table, key, value, record)) return;
+    if (Result<Violation> known = get_violation(record); !known)
+      return problem(table, key, known.error().message);
+    if (number_at(key, 0, 4) >= next_.agent) problem(table, key, "belongs to no agent");
   }
 
   void name(Table table, std::string_view key, std::string_view value) {

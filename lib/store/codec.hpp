@@ -30,6 +30,10 @@ Result<Attempt> get_attempt(const record::Attempt& record);
 void put_event(const Event& event, record::Event& record);
 Result<Event> get_event(const record::Event& record);
 
+// Everything but agent_number and sequence, which are the key.
+void put_violation(const Violation& violation, record::Violation& record);
+Result<Violation> get_violation(const record::Violation& record);
+
 void put_recurring(const Recurring& recurring, record::Recurring& record);
 Result<Recurring> get_recurring(const record::Recurring& record);
 

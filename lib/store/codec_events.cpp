@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records beside tasks and agents: attempts, events, recurring tasks, pauses.
+// Records beside tasks and agents: attempts, events, violations, recurring tasks, pauses.
 #include "store/codec.hpp"
 
 namespace fabric::store {
@@ -71,6 +71,42 @@ Result<Event> get_event(const record::Event& r) {
   event.attempt = r.attempt();
   event.detail = r.detail();
   return event;
+}
+
+void put_violation(const Violation& v, record::Violation& r) {
+  r.set_at_us(v.at.us);
+  r.set_last_at_us(v.last_at.us);
+  r.set_count(v.count);
+  r.set_agent(v.agent);
+  r.set_task(v.task);
+  r.set_attempt_id(v.attempt_id);
+  r.set_pid(v.pid);
+  r.set_process(v.process);
+  r.set_kind(static_cast<uint32_t>(v.kind));
+  r.set_what(v.what);
+  r.set_rule(v.rule);
+  r.set_allow(v.allow);
+  r.set_source(static_cast<uint32_t>(v.source));
+  r.set_hint(v.hint);
+}
+
+Result<Violation> get_violation(const record::Violation& r) {
+  Violation v;
+  TRY_STATUS(get_enum("kind of violation", r.kind(), k_last_violation_kind, v.kind));
+  TRY_STATUS(get_enum("source", r.source(), k_last_violation_source, v.source));
+  v.at.us = r.at_us();
+  v.last_at.us = r.last_at_us();
+  v.count = r.count();
+  v.agent = r.agent();
+  v.task = r.task();
+  v.attempt_id = r.attempt_id();
+  v.pid = static_cast<pid_t>(r.pid());
+  v.process = r.process();
+  v.what = r.what();
+  v.rule = r.rule();
+  v.allow = r.allow();
+  v.hint = r.hint();
+  return v;
 }
 
 void put_recurring(const Recurring& recurring, record::Recurring& r) {

@@ -26,7 +26,7 @@
 
 namespace fabric::store {
 
-constexpr uint32_t k_schema_version = 2;
+constexpr uint32_t k_schema_version = 3;
 constexpr unsigned k_max_readers = 2048;
 
 class Environment {

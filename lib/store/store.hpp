@@ -25,6 +25,7 @@
 #include "model/pause.hpp"
 #include "model/recurring.hpp"
 #include "model/task.hpp"
+#include "model/violation.hpp"
 
 namespace fabric::store {
 
@@ -139,6 +140,11 @@ class ReadTxn {
   [[nodiscard]] Result<uint64_t> first_event() const;  // 0: there is none
   [[nodiscard]] Result<uint64_t> last_event() const;   // position of the newest; 0: none ever was
 
+  // Numbers of agents, also of those that are gone.
+  [[nodiscard]] Result<std::vector<uint32_t>> agents_with_violations() const;
+  // Of one agent, after number `after`, oldest first. A thousand are kept.
+  [[nodiscard]] Result<std::vector<Violation>> violations(uint32_t agent, uint64_t after) const;
+
   [[nodiscard]] Result<std::optional<uint32_t>> find_number(NameKind kind,
                                                             std::string_view text) const;
   [[nodiscard]] Result<std::vector<Name>> names(NameKind kind) const;
@@ -194,6 +200,10 @@ class WriteTxn : public ReadTxn {
   Status add_event(Event& event);
   // The oldest events, up to and including position `last`, at most `limit`. Returns how many.
   Result<size_t> remove_events(uint64_t last, size_t limit);
+  // Assigns violation.sequence; the oldest of its agent makes room. One that was there within the
+  // last minute is only counted.
+  Status add_violation(Violation& violation);
+  Status save_violation(const Violation& violation);
   // Assigns one where the text has none.
   Result<uint32_t> number_of(NameKind kind, std::string_view text);
   Status save_share_times(ShareNumber share, const ShareTimes& times);
@@ -216,6 +226,7 @@ class WriteTxn : public ReadTxn {
   Status save_supervisor(const SupervisorRecord& record);
 
  private:
+  Status move_to_lanes();
   using ReadTxn::ReadTxn;
   friend class Store;
 };

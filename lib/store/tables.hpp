@@ -16,35 +16,36 @@ namespace fabric::store {
 
 // Numbers are for ever: a value's checksum covers that of its table.
 enum class Table : uint8_t {
-  meta = 0,        // word -> Schema, Sequences, Supervisor, Pauses
-  tasks = 1,       // sequence -> Task
-  task_ids = 2,    // task id -> sequence
-  payloads = 3,    // sequence -> payload, where it is longer than k_inline_payload
-  results = 4,     // sequence -> TaskResult
-  ready = 5,       // queue, share, level, slot class, sequence: pending tasks nothing holds back
-  running = 6,     // agent number, sequence
-  finished = 7,    // finished_at, sequence
-  edges = 8,       // dependency, dependent
-  agents = 9,      // agent id -> Agent
-  counts = 10,     // queue number -> Counts; 0 is the workspace
-  waiting = 11,    // queue, sequence: pending tasks that something holds back
-  timers = 12,     // when, sequence: tasks about which something must be decided then
-  groups = 13,     // group, 0, sequence
-  exclusive = 14,  // exclusive key, 0 -> sequence of the task that holds it;
-                   // exclusive key, 0, level, sequence: those that wait for it
-  attempts = 15,   // sequence, number, late -> Attempt
-  dead = 16,       // sequence: the dead-letter list
-  events = 17,     // event sequence -> Event
-  names = 18,      // kind, text -> number: shares, slot classes, routes
-  shares = 19,     // share number -> Share
-  recurring = 20,  // id -> Recurring
-  pins = 21,       // dependency, dependent: an ended task whose result is still to be read
+  meta = 0,         // word -> Schema, Sequences, Supervisor, Pauses
+  tasks = 1,        // sequence -> Task
+  task_ids = 2,     // task id -> sequence
+  payloads = 3,     // sequence -> payload, where it is longer than k_inline_payload
+  results = 4,      // sequence -> TaskResult
+  ready = 5,        // queue, share, level, slot class, sequence: pending tasks nothing holds back
+  running = 6,      // agent number, sequence
+  finished = 7,     // finished_at, sequence
+  edges = 8,        // dependency, dependent
+  agents = 9,       // agent id -> Agent
+  counts = 10,      // queue number -> Counts; 0 is the workspace
+  waiting = 11,     // queue, sequence: pending tasks that something holds back
+  timers = 12,      // when, sequence: tasks about which something must be decided then
+  groups = 13,      // group, 0, sequence
+  exclusive = 14,   // exclusive key, 0 -> sequence of the task that holds it;
+                    // exclusive key, 0, level, sequence: those that wait for it
+  attempts = 15,    // sequence, number, late -> Attempt
+  dead = 16,        // sequence: the dead-letter list
+  events = 17,      // event sequence -> Event
+  names = 18,       // kind, text -> number: shares, slot classes, routes
+  shares = 19,      // share number -> Share
+  recurring = 20,   // id -> Recurring
+  pins = 21,        // dependency, dependent: an ended task whose result is still to be read
+  violations = 22,  // agent number, sequence of it -> Violation
 };
-constexpr size_t k_tables = 22;
+constexpr size_t k_tables = 23;
 constexpr std::array<const char*, k_tables> k_table_names{
     "meta",  "tasks",  "task_ids", "payloads", "results",   "ready",  "running",   "finished",
     "edges", "agents", "counts",   "waiting",  "timers",    "groups", "exclusive", "attempts",
-    "dead",  "events", "names",    "shares",   "recurring", "pins"};
+    "dead",  "events", "names",    "shares",   "recurring", "pins",   "violations"};
 constexpr const char* k_retired_queue = "queue";  // schema 1; see upgrade.cpp
 
 constexpr size_t k_inline_payload =
@@ -102,6 +103,11 @@ inline std::string text_key(std::string_view text, std::string_view rest) {
   return key.append(rest);
 }
 inline Key running_key(uint32_t agent, uint64_t sequence) { return Key().u32(agent).u64(sequence); }
+inline Key violation_key(uint32_t agent, uint64_t sequence) {
+  return Key().u32(agent).u64(sequence);
+}
+constexpr uint64_t k_violations_per_agent = 1000;
+constexpr uint64_t k_violations = 20000;
 inline Key finished_key(int64_t at_us, uint64_t sequence) {
   return Key().u64(static_cast<uint64_t>(at_us)).u64(sequence);
 }

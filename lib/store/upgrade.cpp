@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From schema 1 (0.1.0) to 2: pending tasks move from `queue` into lanes. In one transaction, so a
-// store is of the one or of the other.
+// From schema 1 (0.1.0) to 2: pending tasks move from `queue` into lanes. From 2 to 3: a table
+// more. In one transaction, so a store is of the one or of the other.
 #include "store/upgrade.hpp"
 
 #include <sys/stat.h>
@@ -70,6 +70,13 @@ Status WriteTxn::upgrade() {
   record::Schema schema;
   TRY(txn.get_record(Table::meta, k_meta_schema, schema));
   if (schema.version() >= k_schema_version) return {};  // another process was first
+  if (schema.version() < 2) TRY_STATUS(move_to_lanes());
+  schema.set_version(k_schema_version);
+  return txn.put_record(Table::meta, k_meta_schema, schema);
+}
+
+Status WriteTxn::move_to_lanes() {
+  Txn& txn = *state_;
   std::vector<uint64_t> all;
   TRY_STATUS(collect(txn, Table::tasks, {}, k_no_limit, all));
   for (uint64_t sequence : all) {
@@ -86,9 +93,7 @@ Status WriteTxn::upgrade() {
     const Place place = place_of(sequence, record);
     TRY_STATUS(txn.put(place.table, place.key, {}));
   }
-  TRY_STATUS(drop_retired_table(txn));
-  schema.set_version(k_schema_version);
-  return txn.put_record(Table::meta, k_meta_schema, schema);
+  return drop_retired_table(txn);
 }
 
 }  // namespace fabric::store

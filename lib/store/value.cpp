@@ -63,7 +63,7 @@ std::string describe_key(Table table, std::string_view key) {
   // Numbers of the key: one digit for each, its size in bytes; eight where nothing is said.
   std::string_view sizes;
   if (table == Table::running || table == Table::counts || table == Table::waiting ||
-      table == Table::shares)
+      table == Table::shares || table == Table::violations)
     sizes = "4";
   if (table == Table::ready) sizes = "4414";
   if (table == Table::attempts) sizes = "841";

@@ -21,7 +21,8 @@ AgentHost::AgentHost(TaskRunner::Context context, const Agent& agent, Sandbox sa
       pidfd_(std::move(sandbox.pidfd)),
       connection_(std::make_shared<InitConnection>(std::move(sandbox.connection))),
       on_end_(std::move(on_end)),
-      requeue_(hooks.requeue) {
+      requeue_(hooks.requeue),
+      denied_(hooks.denied) {
   runner_ = agent.definition.kind == AgentKind::worker
                 ? make_worker_runner(context_, agent, connection_, std::move(hooks))
                 : make_exec_runner(context_, agent, connection_, std::move(hooks));
@@ -84,6 +85,8 @@ void AgentHost::handle(const InitEvent& event) {
     runner_->on_exit(*exit);
   } else if (const auto* line = std::get_if<WorkerLine>(&event)) {
     runner_->on_line(*line);
+  } else if (const auto* denied = std::get_if<DeniedCall>(&event)) {
+    if (denied_) denied_(*denied);
   }
 }
 

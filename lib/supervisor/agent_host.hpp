@@ -61,6 +61,7 @@ class AgentHost {
   std::function<void()> reconciled_;
   std::function<void(const Task&, AgentScheduler::Requeue, std::string, std::function<void()>)>
       requeue_;
+  std::function<void(const DeniedCall&)> denied_;
   EventLoop::TimerId end_timer_ = 0;
 };
 

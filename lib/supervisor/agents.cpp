@@ -84,7 +84,8 @@ TaskRunner::Context SupervisorCore::runner_context() {
 
 TaskRunner::Hooks SupervisorCore::hooks_for(const std::string& id) {
   TaskRunner::Hooks hooks;
-  hooks.finished = [this](const Task& task, Outcome outcome, std::function<void()> committed) {
+  hooks.finished = [this, id](const Task& task, Outcome outcome, std::function<void()> committed) {
+    say_what_was_denied(id, task, outcome);
     finish(task, std::make_shared<const Outcome>(std::move(outcome)), std::move(committed));
   };
   hooks.requeue = [this](const Task& task, AgentScheduler::Requeue why, std::string detail,
@@ -97,6 +98,7 @@ TaskRunner::Hooks SupervisorCore::hooks_for(const std::string& id) {
   hooks.usage = [this](const Task& task, Usage usage, std::function<void()> committed) {
     add_usage(task, usage, std::move(committed));
   };
+  hooks.denied = [this, id](const DeniedCall& denied) { denied_call(id, denied); };
   hooks.heartbeat = [this, id] {
     if (Entry* entry = find(id)) entry->heartbeat_at = clock_.now();
   };
@@ -390,6 +392,7 @@ void SupervisorCore::remove_agent(const std::string& id) {
         }
         for (Responder& waiter : entry->spawn_waiters)
           waiter.error({ErrorCode::failed, "agent " + id + " was terminated", ""});
+        violations_->forget(entry->agent);
         agents_.erase(id);
         log::info("agent terminated", {{"agent", id}});
         check_down();

@@ -77,6 +77,7 @@ Status SupervisorCore::open() {
       *store_, *loop_, Dispatcher(operations::rules_of(settings_), clock_),
       [this](std::vector<Dispatcher::Claim> claims) { start_claims(std::move(claims)); },
       [this](std::optional<WallTime> when) { wake_at(when); });
+  violations_ = std::make_unique<ViolationLog>(*writer_, *loop_, clock_);
   launcher_ = std::make_unique<LauncherThread>(*isolation_, *loop_);
   return {};
 }
@@ -180,6 +181,7 @@ void SupervisorCore::check_down() {
 void SupervisorCore::finish_down() {
   if (finishing_) return;
   finishing_ = true;
+  violations_->write_now();
   // Sandboxes are gone; their records say so in one last transaction.
   std::vector<std::string> ids;
   for (const auto& [id, entry] : agents_)

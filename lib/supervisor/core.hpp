@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heart of a supervisor: joins store, launcher, sandboxes and the control socket. Everything
 // here is the I/O thread's; the sources are one a subject: core.cpp (life of the process),
-// agents.cpp, tasks.cpp, calls.cpp, time.cpp, recovery.cpp.
+// agents.cpp, tasks.cpp, calls.cpp, time.cpp, recovery.cpp,
+// violation_reports.cpp.
 #pragma once
 
 #include <memory>
@@ -23,6 +24,7 @@
 #include "supervisor/pressure.hpp"
 #include "supervisor/store_thread.hpp"
 #include "supervisor/supervisor.hpp"
+#include "supervisor/violations.hpp"
 
 namespace fabric {
 
@@ -113,6 +115,12 @@ class SupervisorCore {
   void collect_garbage_now();
   void trim_log_files();
 
+  // violation_reports.cpp
+  void denied_call(const std::string& id, const DeniedCall& denied);
+  // For whoever else denies or limits something: the agent's id, and what is known.
+  void report(const std::string& id, Violation violation);
+  void say_what_was_denied(const std::string& id, const Task& task, Outcome& outcome);
+
   // calls.cpp
   void call(const control::Call& call, Responder responder);
   void schedule(const control::Call& call, Responder responder);
@@ -141,6 +149,7 @@ class SupervisorCore {
   DownReply down_;
   std::vector<Responder> down_waiters_;
   std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<ViolationLog> violations_;
   // Last: their threads end before what they use goes.
   std::unique_ptr<StoreThread> writer_;
   std::unique_ptr<LauncherThread> launcher_;

@@ -32,6 +32,10 @@ class ExecRunner final : public TaskRunner {
   void on_line(const WorkerLine&) override {}
   void abandon(AgentScheduler::Requeue why, const std::string& detail) override;
   [[nodiscard]] size_t running() const override { return running_.size(); }
+  [[nodiscard]] std::string task_of(AttemptId attempt) const override {
+    const auto found = running_.find(attempt);
+    return found == running_.end() ? "" : found->second.task.id;
+  }
 
  private:
   struct Running {

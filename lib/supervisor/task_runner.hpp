@@ -40,6 +40,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
     // What an attempt used, beyond what was reported before.
     std::function<void(const Task&, Usage, std::function<void()> committed)> usage;
     std::function<void()> heartbeat;
+    // The sandbox denied something to a process of an attempt.
+    std::function<void(const DeniedCall&)> denied;
     // The agent cannot go on (its worker dies again and again).
     std::function<void(std::string why)> broken;
   };
@@ -60,6 +62,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   // interrupted).
   virtual void abandon(AgentScheduler::Requeue why, const std::string& detail) = 0;
   [[nodiscard]] virtual size_t running() const = 0;
+  // The task that an attempt runs, as far as that is known; "" if not.
+  [[nodiscard]] virtual std::string task_of(AttemptId attempt) const = 0;
   // The supervisor goes down in order: attempts that were stopped for it return to the queue.
   void set_going_down() { going_down_ = true; }
 

@@ -38,6 +38,10 @@ class WorkerRunner final : public TaskRunner {
   void on_line(const WorkerLine& line) override;
   void abandon(AgentScheduler::Requeue why, const std::string& detail) override;
   [[nodiscard]] size_t running() const override { return running_.size(); }
+  // One process runs them all: with more than one nobody knows which it was.
+  [[nodiscard]] std::string task_of(AttemptId) const override {
+    return running_.size() == 1 ? running_.begin()->second.task.id : "";
+  }
 
  private:
   struct Running {

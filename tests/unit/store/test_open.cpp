@@ -80,7 +80,7 @@ TEST_CASE("a newer schema is refused in clear words") {
   TempDir dir;
   { Store store = create(dir); }
   record::Schema schema;
-  schema.set_version(3);
+  schema.set_version(4);
   {
     RawStore raw(dir.store());
     raw.put(Table::meta, "schema", make_value(Table::meta, "schema", schema.SerializeAsString()));
@@ -89,7 +89,7 @@ TEST_CASE("a newer schema is refused in clear words") {
     const Error error = refusal(dir, mode);
     CHECK(error.code == ErrorCode::unavailable);
     CHECK(error.message == dir.store() +
-                               ": written by a newer fabric (schema 3, this one knows 2): "
+                               ": written by a newer fabric (schema 4, this one knows 3): "
                                "upgrade fabric");
   }
 }
