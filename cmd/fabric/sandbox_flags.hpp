@@ -53,8 +53,9 @@ inline constexpr std::array<Option, 23> k_sandbox_options{{
      "A host that it reaches as http://NAME.inject/; the secret is put in outside the sandbox.",
      Takes::values},
     {"--seccomp", "", "POLICY",
-     "Which system calls it may use: default, strict, permissive, or a file.", Takes::value,
-     Complete::file},
+     "Which system calls it may use: default, strict, permissive, or a file; +GROUP lets one "
+     "group through.",
+     Takes::value, Complete::file},
     {"--degrade", "", "",
      "Leave out a wall that this machine cannot build, instead of refusing; status shows it.",
      Takes::nothing},

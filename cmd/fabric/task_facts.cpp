@@ -130,6 +130,8 @@ std::string task_facts(const TaskDetail& detail, WallTime now) {
   if (!task.require.empty()) facts.add("requires", to_string(task.require));
   if (!task.type.empty()) facts.add("type", task.type);
   facts.add("state", state_of(detail), colour_of(task.state));
+  if (const std::string likely = likely_cause(task); !likely.empty())
+    facts.add("likely", printable(likely), Colour::yellow);
   facts.add("priority", std::string(to_string(task.priority)));
   add_limits(facts, task, now);
   add_relations(facts, task);

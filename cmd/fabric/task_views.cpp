@@ -5,6 +5,7 @@
 
 #include "fabric/text.hpp"
 #include "fabric/views.hpp"
+#include "model/violation.hpp"
 
 namespace fabric::cmd {
 std::string took(const Task& task, WallTime now) {
@@ -50,6 +51,11 @@ std::string state_in_words(const Task& task) {
   std::string state(to_string(task.state));
   std::replace(state.begin(), state.end(), '_', ' ');
   return why.empty() ? state : state + ": " + why;
+}
+
+std::string likely_cause(const Task& task) {
+  const size_t at = task.detail.find(k_likely);
+  return at == std::string::npos ? "" : task.detail.substr(at + k_likely.size());
 }
 
 // A column that says nothing is left out where space is short.

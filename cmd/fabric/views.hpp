@@ -34,6 +34,8 @@ Colour colour_of(TaskState state);
 Colour colour_of(AgentState state);
 // "failed: exit code 3", "pending: waits for 2 tasks".
 std::string state_in_words(const Task& task);
+// What its sandbox denied it, where that is the likely cause of its end; else "".
+std::string likely_cause(const Task& task);
 // How long its last attempt took, or has taken so far; "" when it did not start.
 std::string took(const Task& task, WallTime now);
 // "team=web env=prod"

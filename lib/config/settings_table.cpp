@@ -213,7 +213,7 @@ const std::vector<Setting>& settings_table() {
       {"agent.isolation.work", "string", "host directory that is `/work` inside; empty: one of the agent's own", k_every_file,
        [](S& s, const N& n, C& c) { read_text(n, s.agent_defaults.sandbox.work, c); },
        [](const S& s) { return text(s.agent_defaults.sandbox.work); }},
-      {"agent.isolation.seccomp", "string", "system call policy: `default`, `strict`, `permissive`, or the path of a file", k_every_file,
+      {"agent.isolation.seccomp", "string", "system call policy: `default`, `strict`, `permissive`, or the path of a file; `+GROUP` lets one group through (docs/seccomp.md)", k_every_file,
        [](S& s, const N& n, C& c) { read_text(n, s.agent_defaults.sandbox.seccomp, c); },
        [](const S& s) { return text(s.agent_defaults.sandbox.seccomp); }},
       {"agent.isolation.protect_git", "boolean", "hooks and config of git repositories cannot be changed inside", k_every_file,

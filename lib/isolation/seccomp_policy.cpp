@@ -173,7 +173,12 @@ Status allow_in(SeccompPolicy& policy, std::string_view what) {
     return fail(ErrorCode::denied, "'" + std::string(what) + "' is a wall: no policy opens it",
                 "see docs/seccomp.md");
   if (found != groups.end() && found->action != SeccompGroup::Action::allow) {
-    groups.erase(found);
+    if (policy.unlisted == 0) {
+      groups.erase(found);
+      return {};
+    }
+    found->action = SeccompGroup::Action::allow;
+    found->report = false;
     return {};
   }
   const int call = policy.unlisted != 0 ? seccomp_call_number(std::string(what)) : -1;

@@ -65,6 +65,9 @@ bool same_violation(const Violation& a, const Violation& b);
 // "socket(AF_VSOCK) was denied by 'socket families above netlink'; allow it with: ..."
 std::string explain_violation(const Violation& violation);
 
+// Stands between the reason of a failed task and the violation that it likely failed of.
+constexpr std::string_view k_likely = "; likely: ";
+
 // Texts come from inside and from the net: longer ones are cut, and nothing unprintable is left.
 void tidy(Violation& violation);
 

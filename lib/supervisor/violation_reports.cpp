@@ -74,7 +74,7 @@ void SupervisorCore::say_what_was_denied(const std::string& id, const Task& task
     report(id, std::move(*hint));
     likely = violations_->likely(entry->agent, task);
   }
-  if (!likely.empty()) outcome.detail += "; likely: " + likely;
+  if (!likely.empty()) outcome.detail += std::string(k_likely) + likely;
 }
 
 }  // namespace fabric

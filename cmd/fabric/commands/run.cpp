@@ -65,6 +65,8 @@ Result<int> run(const Arguments& arguments) {
   if (stopped_by != 0) return 128 + stopped_by;
   const bool said_by_code = task.reason == Reason::exit || task.state == TaskState::completed;
   if (!said_by_code) note("task " + task.id + " " + state_in_words(task));
+  const std::string likely = said_by_code ? likely_cause(task) : "";
+  if (!likely.empty()) note("likely: " + printable(likely));
   return exit_code_of(task);
 }
 

@@ -131,6 +131,7 @@ TEST_CASE("seccomp: what differs between the policies") {
   CHECK(verdict(*strict, SYS_mq_open) == "not listed");
   CHECK(verdict(*filter("default+other-processes"), SYS_ptrace).empty());
   CHECK(verdict(*filter("default+other-processes"), SYS_userfaultfd) == "userfaultfd");
+  CHECK(verdict(*filter("strict+other-processes"), SYS_ptrace).empty());
   CHECK(verdict(*filter("strict+mq_open"), SYS_mq_open).empty());
   CHECK(verdict(*filter("strict+mq_open"), SYS_mq_unlink) == "not listed");
 }
