@@ -33,8 +33,6 @@ caller() {
   expect_equal "$(call none 135 0x40000)" ok # personality(ADDR_NO_RANDOMIZE)
   expect_equal "$(call walls 135 0x40000)" EPERM
   expect_equal "$(call walls 135 0xffffffff)" ok # only asks
-  expect_equal "$(call none 246 0 0 0)" EPERM # kexec_load: nobody here has that, whatever the level
-  expect_equal "$(call walls 246 0 0 0)" EPERM
 }
 
 @test "permissive opens what is no wall, and one group can be opened by name" {
