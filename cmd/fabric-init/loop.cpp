@@ -34,10 +34,7 @@ void shut_down(Init& init, int64_t grace) {
   }
 }
 
-namespace {
-
-// Everything that ended: main processes, and whatever their children left to us.
-void reap(Init& init) {
+void reap_dead(Init& init) {
   for (;;) {
     siginfo_t info{};
     rusage usage{};
@@ -50,13 +47,13 @@ void reap(Init& init) {
       break;
     }
   }
-  for (uint32_t i = 0; i < init.slot_count(); ++i) settle(init, init.slots[i]);
 }
 
-// Who is told that an attempt has ended may look for its processes at once: those that are dead are
-// reaped before, whatever it was that woke us.
-void look_at(Init& init, const Slot& slot) {
-  if (slot.busy && slot.pid == 0) reap(init);
+namespace {
+
+void reap(Init& init) {
+  reap_dead(init);
+  for (uint32_t i = 0; i < init.slot_count(); ++i) settle(init, init.slots[i]);
 }
 
 void fire_timers(Init& init) {
@@ -66,7 +63,7 @@ void fire_timers(Init& init) {
     Slot& slot = init.slots[i];
     if (!slot.busy) continue;
     check_limits(slot, now);
-    if (slot.settle_at <= now) look_at(init, slot);
+    if (slot.settle_at <= now) settle(init, slot);
     if (slot.kill_at <= now) {
       slot.kill_at = k_never;
       kill_attempt(slot);
@@ -127,7 +124,7 @@ void dispatch(Init& init, const epoll_event& event) {
     case Source::leaf:
       break;
   }
-  look_at(init, init.slots[slot]);
+  settle(init, init.slots[slot]);
 }
 
 bool idle(const Init& init) {
