@@ -14,6 +14,11 @@ void reset_signals();
 void build_root(const Spec& spec);
 // names.cpp: host name, the loopback interface, the cgroup namespace.
 void set_names(const Spec& spec);
+// network.cpp: with egress. open_low_ports() before build_root(), while the host's /proc is there.
+void open_low_ports();
+void set_routes(const Spec& spec);
+// link.cpp: what the egress process accepts from.
+void make_listeners();
 // privileges.cpp: bounding set, ids, capabilities, no_new_privs, not dumpable.
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.

@@ -224,6 +224,11 @@ bool handle(Init& init, const wire::Header& header, char* body, size_t size) {
     case wire::k_shut_down:
       shut_down(init, value);
       return true;
+    case wire::k_net_link:
+      if (!init.spec.has(wire::k_egress) || message_fd_count != 1) return true;
+      adopt_link(init, message_fds[0]);
+      message_fds[0] = -1;
+      return true;
     default:
       return true;  // a newer supervisor may say more; what matters has a version of its own
   }

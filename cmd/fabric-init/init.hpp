@@ -103,7 +103,8 @@ enum class Source : uint32_t {
   output_file,
   error_pipe,
   error_file,
-  leaf
+  leaf,
+  link,
 };
 void watch(Init& init, int fd, Source source, uint32_t slot, uint32_t events);
 int64_t monotonic_ns();
@@ -137,6 +138,11 @@ void pump_input(Init& init, uint32_t slot);
 bool output_waits(const Slot& slot);           // written by the attempt, not read by us yet
 bool drain_output(Init& init, uint32_t slot);  // false: the receiver has to take some first
 void close_streams(Slot& slot);
+
+// link.cpp: the connection to the egress process. adopt_link() takes the descriptor; an older link
+// is closed. serve_link() whenever epoll says something of it.
+void adopt_link(Init& init, int fd);
+void serve_link(Init& init);
 
 // journal.cpp
 bool journal_full(const Init& init);

@@ -117,6 +117,8 @@ void dispatch(Init& init, const epoll_event& event) {
       break;
     case Source::leaf:
       break;
+    case Source::link:
+      return serve_link(init);
   }
   settle(init, init.slots[slot]);
 }
@@ -142,6 +144,7 @@ void run(Init& init) {
   watch(init, init.timer, Source::timer, 0, EPOLLIN);
   watch(init, init.spec.listener, Source::listener, 0, EPOLLIN);
   adopt_connection(init, k_setup_fd);
+  if (init.spec.link >= 0) adopt_link(init, init.spec.link);
   for (;;) {
     send_pending(init);
     if (init.shutting_down && idle(init)) _exit(0);

@@ -39,8 +39,13 @@ void build(const Spec& spec) {
   umask(0);  // modes of what we make are meant as they are given
   if (setsid() < 0) refuse("starting a session", "", errno);
   if (spec.has(wire::k_walls)) {
+    if (spec.has(wire::k_egress)) open_low_ports();
     build_root(spec);
     set_names(spec);
+    if (spec.has(wire::k_egress)) {
+      set_routes(spec);
+      make_listeners();
+    }
   } else {
     if (chdir(spec.string(spec.head->work_dir)) < 0)
       refuse("entering the work directory", spec.string(spec.head->work_dir), errno);

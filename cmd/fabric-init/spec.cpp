@@ -9,7 +9,7 @@ namespace fabric::init {
 
 namespace {
 
-constexpr size_t k_max_fds = 3 + 2 * size_t{wire::k_max_slots};
+constexpr size_t k_max_fds = 4 + 2 * size_t{wire::k_max_slots};
 
 alignas(8) unsigned char packet[wire::k_max_spec];
 
@@ -23,7 +23,7 @@ bool well_formed(const Spec& spec, size_t size) {
   if (size != expected || spec.text[head.text_size - 1] != 0) return false;
   if (head.work_dir >= head.text_size || head.host_name >= head.text_size ||
       head.probe >= head.text_size || head.path_env >= head.text_size ||
-      head.journal_next >= wire::k_journal_records)
+      head.networks >= head.text_size || head.journal_next >= wire::k_journal_records)
     return false;
   for (uint32_t i = 0; i < head.mount_count; ++i)
     if (spec.mounts[i].source >= head.text_size || spec.mounts[i].target >= head.text_size)
@@ -40,6 +40,7 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
   };
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
+  if (spec.has(wire::k_egress) && !take(spec.link)) return false;
   for (uint32_t i = 0; i < spec.head->slots; ++i) {
     if (spec.has(wire::k_unified) && !take(spec.leaves[i].unified)) return false;
     if (spec.has(wire::k_memory_v1) && !take(spec.leaves[i].memory)) return false;

@@ -21,6 +21,7 @@ struct Spec {
   int listener = -1;
   int journal = -1;
   int work_tree = -1;
+  int link = -1;  // to the egress process
   LeafFds leaves[wire::k_max_slots];
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/id.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/init_wire.hpp"
 #include "isolation/launcher.hpp"
 
@@ -78,8 +79,6 @@ Status check_served(const SandboxSpec& spec) {
       {!o.no_write.empty(), "no_write"},
       {!o.work.empty(), "work"},
       {!o.root.empty(), "root"},
-      {!o.egress.empty(), "egress"},
-      {!o.publish.empty(), "publish"},
       {!o.secrets.empty(), "secrets"},
       {!o.inject.empty(), "inject"},
       {o.seccomp != "default", "seccomp"},
@@ -111,6 +110,10 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
     return fail(ErrorCode::unavailable,
                 "isolation level process needs namespaces: " + features.lacking,
                 "see: fabric doctor");
+  if (spec.level == IsolationLevel::none && wants_egress(spec.options))
+    return fail(ErrorCode::unavailable,
+                "rules of egress cannot hold at isolation level none: it has the host's network",
+                "use isolation level process, or leave egress, publish and inject out");
   if (spec.slots == 0 || spec.slots > wire::k_max_slots)
     return fail(ErrorCode::usage, "slots must be 1 to " + std::to_string(wire::k_max_slots));
   if (spec.number > 1000000) return fail(ErrorCode::usage, "agent number out of range");

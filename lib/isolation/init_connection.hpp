@@ -104,6 +104,8 @@ class InitConnection {
   Status write_line(AttemptId worker, uint64_t key, std::string_view line);
   Status acknowledge_exit(AttemptId attempt);
   Status acknowledge_line(AttemptId worker, uint64_t sequence);
+  // The init's end of a new link to the egress process (model/egress_wire.hpp).
+  Status give_link(const Fd& link);
   // init stops everything within `grace` and exits.
   Status shut_down(Duration grace);
   // True while bytes wait that the socket did not take; call flush() when it is writable.

@@ -43,6 +43,7 @@ enum MessageType : uint16_t {
   k_ack_exit,
   k_ack_line,   // value: sequence; acknowledges all lines up to it
   k_shut_down,  // value: grace in ns
+  k_net_link = 26,  // with a new link to the egress process (model/egress_wire.hpp)
   // init to supervisor
   k_state = 32,   // body: StateEntry[]
   k_started,      // value: pid in the init's namespace; with a pidfd where namespaces differ
@@ -129,7 +130,7 @@ inline uint32_t checksum(const ExitRecord& record) {
 
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], text[text_size]. Strings are
 // offsets into text, each NUL-terminated. Descriptors, in this order: listening socket, journal,
-// the work tree (k_work_tree), then for each slot its leaf in the unified hierarchy (k_unified) and
+// the work tree (k_work_tree), the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and
 // in the v1 memory hierarchy (k_memory_v1).
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
@@ -140,6 +141,7 @@ enum SpecFlags : uint32_t {
   k_memory_v1 = 32,
   k_cgroup_namespace = 64,
   k_memory_v2 = 128,  // the unified leaf has a memory controller
+  k_egress = 2048,    // a link to the egress process comes along, after the work tree
 };
 struct SpecHead {
   uint32_t version;
@@ -152,8 +154,10 @@ struct SpecHead {
   uint64_t max_files, max_file_size;
   uint32_t work_dir, host_name, probe, path_env;
   uint32_t mount_count, filter_count, text_size, reserved;
+  uint32_t networks;  // with k_egress: "ADDRESS/PREFIX ..." that are to be local
+  uint32_t reserved2;
 };
-static_assert(sizeof(SpecHead) == 88);
+static_assert(sizeof(SpecHead) == 96);
 
 enum MountKind : uint32_t {
   k_directory,  // mkdir target, mode argument

@@ -15,6 +15,7 @@
 
 #include "base/process.hpp"
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
 #include "isolation/launcher.hpp"
@@ -146,8 +147,13 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     init.flags |= self.uid == 0 ? wire::k_change_user | wire::k_work_tree : wire::k_user_namespace;
     // On v2 the init is beside the leaves, and from inside a namespace it could not reach them.
     if (cgroups.mode != CgroupMode::v2) init.flags |= wire::k_cgroup_namespace;
+    if (wants_egress(spec.options)) {
+      init.flags |= wire::k_egress;
+      init.networks = egress_networks(spec.options);
+    }
     init.filter = &filter;
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
+    if (wants_egress(spec.options)) add_resolver(init.mounts);
   }
   return init;
 }
@@ -172,6 +178,11 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
   if (work) descriptors.push_back(work.get());
+  std::pair<Fd, Fd> link;
+  if ((init.flags & wire::k_egress) != 0) {
+    link = TRY(make_socket_pair());
+    descriptors.push_back(link.second.get());
+  }
   for (const SandboxCgroup::Leaf& leaf : groups.leaves)
     for (const Fd* fd : {&leaf.unified, &leaf.memory})
       if (fd->valid()) descriptors.push_back(fd->get());
@@ -208,7 +219,8 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   SandboxIdentity identity{launched.pid,    *start_time, boot_id,
                            spec.generation, spec.cgroup, spec.control_socket};
-  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours))};
+  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
+                 std::move(link.first)};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
@@ -228,7 +240,7 @@ Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity)
   CgroupHost place = locate_cgroups(identity.pid, identity.cgroup);
   if (!same_place(place, state_->cgroups))
     state_->elsewhere.insert_or_assign(identity.cgroup, std::move(place));
-  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket))};
+  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket)), {}};
 }
 
 Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {

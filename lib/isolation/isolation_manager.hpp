@@ -55,6 +55,8 @@ struct Sandbox {
   SandboxIdentity identity;
   Fd pidfd;  // readable when init has ended
   InitConnection connection;
+  // With egress, of a new sandbox: our end of the link to its init, for the egress process.
+  Fd egress_link;
 };
 
 struct ResourceUsage {

@@ -57,6 +57,7 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   head.host_name = text.add(spec.host_name);
   head.probe = text.add(spec.probe);
   head.path_env = text.add(spec.path_env);
+  head.networks = text.add(spec.networks);
   head.mount_count = static_cast<uint32_t>(mounts.size());
   head.filter_count = spec.filter != nullptr ? static_cast<uint32_t>(spec.filter->size()) : 0;
   head.text_size = static_cast<uint32_t>(text.bytes().size());

@@ -21,6 +21,7 @@ struct InitSpec {
   uint64_t max_files = 1024;
   uint64_t max_file_size = 0;
   std::string work_dir, host_name, probe, path_env;
+  std::string networks;  // with wire::k_egress
   MountPlan mounts;
   const SeccompFilter* filter = nullptr;
 };
