@@ -110,6 +110,9 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
     return fail(ErrorCode::unavailable,
                 "isolation level process needs namespaces: " + features.lacking,
                 "see: fabric doctor");
+  if (!spec.options.publish.empty() && !spec.options.publish_allowed)
+    return fail(ErrorCode::denied, "publishing ports is not allowed here",
+                "set publish_allowed = true below [agent.isolation] in fabric.toml");
   if (spec.level == IsolationLevel::none && wants_egress(spec.options))
     return fail(ErrorCode::unavailable,
                 "rules of egress cannot hold at isolation level none: it has the host's network",

@@ -160,12 +160,14 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   entry.agent.pid = sandbox->identity.pid;
   entry.agent.pid_start_time = sandbox->identity.start_time;
   entry.agent.boot_id = sandbox->identity.boot_id;
+  Fd egress_link = std::move(sandbox->egress_link);
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
   if (going_down_) entry.host->runner().set_going_down();
   Status begun = entry.host->begin_fresh();
   if (!begun) log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
   if (entry.terminating || going_down_) return entry.host->shut_down(Duration{});
+  if (egress_link) return attach_new_sandbox(entry, std::move(egress_link));
   make_ready(entry);
 }
 
@@ -310,6 +312,9 @@ void SupervisorCore::sandbox_destroyed(const std::string& id,
   entry.host->abandon(why, going_down_ ? "interrupted when fabric went down" : "its sandbox died");
   discard_journal(journal_path(entry.agent));
   entry.host.reset();
+  egress_->detach(entry.agent.cgroup);
+  if (std::optional<Error> error = std::exchange(entry.launch_error, {}))
+    return launch_failed(entry, *error);
   if (entry.terminating) return remove_agent(id);
   if (going_down_) return check_down();
   restart_or_give_up(entry);

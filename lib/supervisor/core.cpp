@@ -78,6 +78,7 @@ Status SupervisorCore::open() {
       [this](std::vector<Dispatcher::Claim> claims) { start_claims(std::move(claims)); },
       [this](std::optional<WallTime> when) { wake_at(when); });
   launcher_ = std::make_unique<LauncherThread>(*isolation_, *loop_);
+  open_egress();
   return {};
 }
 
@@ -107,6 +108,7 @@ Status SupervisorCore::run() {
   launcher_.reset();
   if (finishing_) isolation_->remove_empty_root();
   server_.reset();
+  egress_.reset();
   agents_.clear();
   return ran ? failure_ : ran;
 }
@@ -123,6 +125,7 @@ void SupervisorCore::serve() {
   }
   server_ = std::move(*server);
   serving_ = true;
+  egress_->forget_unknown();
   log::info("serving", {{"workspace", workspace_.root}, {"version", options_.version}});
   if (options_.on_ready) options_.on_ready();
   notify_ready();
@@ -197,6 +200,7 @@ void SupervisorCore::finish_down() {
       },
       [this](Status) {
         if (server_) server_->close_listener();
+        egress_->shut_down();
         for (Responder& waiter : down_waiters_)
           waiter.result(
               control::encode_counts({{"finished", down_.finished}, {"stopped", down_.stopped}}));

@@ -17,6 +17,7 @@
 #include "store/store.hpp"
 #include "supervisor/agent_host.hpp"
 #include "supervisor/control_server.hpp"
+#include "supervisor/egress_client.hpp"
 #include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 #include "supervisor/operations.hpp"
@@ -46,6 +47,8 @@ class SupervisorCore {
     std::vector<Responder> spawn_waiters, terminate_waiters;
     TerminateReply terminated;
     WallTime heartbeat_at;
+    std::optional<Error> launch_error;  // what came to light when the sandbox stood already
+    uint64_t egress_in = 0, egress_out = 0, egress_connections = 0;  // since we carry it
   };
 
   // core.cpp
@@ -94,6 +97,16 @@ class SupervisorCore {
   TaskRunner::Context runner_context();
   Entry* find(const std::string& id);
 
+  // egress.cpp
+  void open_egress();
+  Status start_egress_process();
+  void attach_egress(const Agent& agent, Fd link, EgressClient::Done done);
+  void attach_new_sandbox(Entry& entry, Fd link);
+  void attach_adopted_sandbox(const Agent& agent);
+  void egress_refused(const EgressRefused& refused);
+  void egress_used(const EgressUsage& usage);
+  [[nodiscard]] const std::string* agent_of_cgroup(const std::string& cgroup) const;
+
   // tasks.cpp
   void start_claims(std::vector<Dispatcher::Claim> claims);
   void finish(const Task& task, std::shared_ptr<const Outcome> outcome,
@@ -141,6 +154,8 @@ class SupervisorCore {
   DownReply down_;
   std::vector<Responder> down_waiters_;
   std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<EgressClient> egress_;
+  std::unordered_map<std::string, MonoTime> egress_events_;
   // Last: their threads end before what they use goes.
   std::unique_ptr<StoreThread> writer_;
   std::unique_ptr<LauncherThread> launcher_;

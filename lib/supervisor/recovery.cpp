@@ -99,6 +99,7 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
       });
       if (!begun)
         log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
+      attach_adopted_sandbox(agent);
       recovered_one();
       check_down();
     });
