@@ -4,6 +4,7 @@
 // agents.cpp, tasks.cpp, calls.cpp, time.cpp, recovery.cpp.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,7 +49,7 @@ class SupervisorCore {
     TerminateReply terminated;
     WallTime heartbeat_at;
     std::optional<Error> launch_error;  // what came to light when the sandbox stood already
-    uint64_t egress_in = 0, egress_out = 0, egress_connections = 0;  // since we carry it
+    std::map<std::string, EgressUsage> egress;  // by host, since this supervisor runs
   };
 
   // core.cpp

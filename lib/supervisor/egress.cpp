@@ -15,6 +15,7 @@ namespace {
 
 constexpr Duration k_event_pause = Duration::seconds(60);
 constexpr size_t k_most_remembered = 4096;
+constexpr size_t k_most_hosts = 256;
 
 std::string path_beside(const std::string& init_binary) {
   const std::string directory = init_binary.substr(0, init_binary.rfind('/'));
@@ -119,10 +120,13 @@ void SupervisorCore::egress_refused(const EgressRefused& refused) {
 void SupervisorCore::egress_used(const EgressUsage& usage) {
   const std::string* agent = agent_of_cgroup(usage.sandbox);
   if (!agent) return;
-  Entry& entry = agents_.at(*agent);
-  entry.egress_in += usage.in_bytes;
-  entry.egress_out += usage.out_bytes;
-  entry.egress_connections += usage.connections;
+  std::map<std::string, EgressUsage>& hosts = agents_.at(*agent).egress;
+  // Names below a wildcard are the agent's choice: beyond a number they are counted together.
+  const bool known = hosts.size() < k_most_hosts || hosts.count(usage.host) != 0;
+  EgressUsage& total = hosts[known ? usage.host : "*"];
+  total.in_bytes += usage.in_bytes;
+  total.out_bytes += usage.out_bytes;
+  total.connections += usage.connections;
 }
 
 const std::string* SupervisorCore::agent_of_cgroup(const std::string& cgroup) const {
