@@ -27,7 +27,8 @@
 //   fabric-egress --owner UID [--user UID] [--hosts FILE]
 // with the listening socket as descriptor 3 and a log as descriptor 2. --owner: the uid that
 // SO_PEERCRED of a supervisor must have. --user (only as root): the uid and gid that it becomes,
-// with no capability left. --hosts: a file as /etc/hosts is, asked before DNS.
+// with no capability left. --hosts: a file as /etc/hosts is, asked before DNS. Without a sandbox and
+// without a supervisor for a minute it ends by itself.
 //   e: {"type":"hello","version":1,"pid":N,"sandboxes":[{"sandbox":S,"generation":N}...]}
 //      first on every connection, followed by all refusals and usages that were not acknowledged
 //   s: {"type":"attach","sandbox":S,"generation":N,"agent":NAME,"rules":[TEXT...],

@@ -264,7 +264,7 @@ void SupervisorCore::start_again(const std::string& id, bool after_a_loss) {
 void SupervisorCore::host_ended(const std::string& id) {
   Entry* entry = find(id);
   if (!entry || !entry->host) return;
-  const bool expected = entry->terminating || going_down_;
+  const bool expected = entry->terminating || going_down_ || entry->launch_error;
   if (!expected) log::warn("sandbox ended by itself", {{"agent", id}});
   writer_->post(
       [id](store::WriteTxn&, Dispatcher& dispatcher) -> Status {

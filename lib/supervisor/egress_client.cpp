@@ -158,6 +158,7 @@ void EgressClient::greeted(const EgressHello& hello) {
   carried_ = hello.sandboxes;
   log::info("egress process connected", {{"pid", hello.pid}, {"sandboxes", carried_.size()}});
   for (auto& [name, wanted] : wanted_) tell(wanted);
+  if (all_known_) forget_unknown();
 }
 
 void EgressClient::attached(const EgressAttached& answer) {
@@ -240,6 +241,7 @@ void EgressClient::set_rules(const std::string& sandbox, std::vector<std::string
 }
 
 void EgressClient::forget_unknown() {
+  all_known_ = true;
   for (const std::string& sandbox : carried_)
     if (wanted_.count(sandbox) == 0 && state_ == State::up) send(encode_detach(sandbox));
 }

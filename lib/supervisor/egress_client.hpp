@@ -44,7 +44,8 @@ class EgressClient {
   void detach(const std::string& sandbox);
   // Flows that the rules no longer allow are cut.
   void set_rules(const std::string& sandbox, std::vector<std::string> rules);
-  // Everything that lives was adopted: what the process carries beyond that is detached.
+  // Everything that lives was adopted: what the process carries beyond that is detached, now or as
+  // soon as it has said what it carries.
   void forget_unknown();
   // The process ends when it carries nothing; its socket is removed.
   void shut_down();
@@ -90,6 +91,7 @@ class EgressClient {
   uint64_t to_acknowledge_ = 0;
   EventLoop::TimerId retry_ = 0;
   int failures_ = 0;
+  bool all_known_ = false;  // wanted_ holds everything that lives
   bool ending_ = false;
 };
 
