@@ -22,6 +22,8 @@ struct Spec {
   int journal = -1;
   int work_tree = -1;
   LeafFds leaves[wire::k_max_slots];
+  int cpu_stat = -1;     // of the sandbox's group
+  int pids_events = -1;  // likewise
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }
   const char* string(uint32_t offset) const { return text + offset; }

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,8 @@ struct SandboxIdentity {
   uint64_t generation = 0;
   std::string cgroup;
   std::string control_socket;
+  std::string exit_journal;
+  bool own_network = false;  // a network namespace of its own
 };
 
 struct Sandbox {
@@ -57,12 +60,35 @@ struct Sandbox {
   InitConnection connection;
 };
 
+struct AttemptUsage {
+  AttemptId attempt = 0;
+  uint32_t slot = 0;
+  WallTime started_at;
+  uint64_t memory_bytes = 0;
+  std::optional<uint64_t> memory_peak_bytes;  // cgroup v2 tells it at the end only
+  Duration cpu;
+  uint32_t processes = 0;
+  // Of the whole sandbox while the attempt runs, as in AttemptExit.
+  Duration cpu_throttled;
+  uint64_t pids_refused = 0;
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;  // of its living processes
+};
+
 struct ResourceUsage {
   uint64_t memory_bytes = 0;
   uint64_t memory_peak_bytes = 0;
   Duration cpu;  // since the sandbox was made
   uint32_t pids = 0;
   uint64_t oom_kills = 0;
+  Duration cpu_throttled;     // that its processes waited for their share of the processors
+  uint64_t pids_refused = 0;  // processes that it could not start
+  // From and to disks: of attempts that ended, and of processes that live. Not of those whose
+  // parent lives and has waited for them.
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;
+  // Through all interfaces of its own network namespace, the loopback among them; nullopt when it
+  // has the host's.
+  std::optional<uint64_t> net_received_bytes, net_sent_bytes;
+  std::vector<AttemptUsage> attempts;  // that run now; empty when its init does not tell
 };
 
 // How this machine lets us limit and kill (found by trying, once, at open).
