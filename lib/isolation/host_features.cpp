@@ -77,7 +77,7 @@ Status check_served(const SandboxSpec& spec) {
       {!o.egress.empty(), "egress"},       {!o.publish.empty(), "publish"},
       {!o.secrets.empty(), "secrets"},     {!o.inject.empty(), "inject"},
       {o.seccomp != "default", "seccomp"}, {o.degrade, "degrade"},
-      {l.disk_bytes != 0, "disk"},         {l.io_weight != 0, "io_weight"},
+      {l.io_weight != 0, "io_weight"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)

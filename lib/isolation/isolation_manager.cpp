@@ -211,7 +211,8 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
                            spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
-  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours))};
+  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
+                 std::string(spec.limits.disk_bytes != 0 ? k_disk_watched : "")};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
@@ -231,7 +232,7 @@ Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity)
   CgroupHost place = locate_cgroups(identity.pid, identity.cgroup);
   if (!same_place(place, state_->cgroups))
     state_->elsewhere.insert_or_assign(identity.cgroup, std::move(place));
-  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket))};
+  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket)), {}};
 }
 
 Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {

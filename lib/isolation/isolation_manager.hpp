@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -58,7 +59,11 @@ struct Sandbox {
   SandboxIdentity identity;
   Fd pidfd;  // readable when init has ended
   InitConnection connection;
+  std::string
+      disk_quota;  // k_disk_..., how the limit of the work directory is kept; "" without one
 };
+// Nobody but the owner of the sandbox keeps it: he has a DiskWatch.
+inline constexpr std::string_view k_disk_watched = "watched";
 
 struct AttemptUsage {
   AttemptId attempt = 0;

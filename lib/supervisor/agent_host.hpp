@@ -35,6 +35,8 @@ class AgentHost {
   [[nodiscard]] const SandboxIdentity& identity() const { return identity_; }
   // The two-step stop of one attempt, also of one whose adoption is under way.
   void stop(AttemptId attempt);
+  // A limit that is watched from outside was passed: what runs is ended, and says `message`.
+  void over_limit(EndReason reason, const std::string& message);
   // Everything in it is stopped within `grace`, then init exits; when it does not, it is destroyed.
   void shut_down(Duration grace);
   // After the sandbox was destroyed: all that it ran goes back into the queue.

@@ -73,28 +73,4 @@ void SupervisorCore::perform(const control::Call& c, Responder responder) {
       });
 }
 
-void SupervisorCore::usage(Responder responder) {
-  struct Known {
-    std::string id;
-    SandboxIdentity identity;
-    WallTime heartbeat_at;
-  };
-  std::vector<Known> known;
-  for (const auto& [id, entry] : agents_)
-    if (entry.host) known.push_back({id, entry.host->identity(), entry.heartbeat_at});
-  launcher_->post([known = std::move(known), responder](IsolationManager& manager) {
-    json::Writer w;
-    w.begin_object();
-    for (const Known& agent : known) {
-      Result<ResourceUsage> usage = manager.get_resource_usage(agent.identity);
-      if (!usage) continue;
-      w.key(agent.id).begin_object().field("memory_bytes", usage->memory_bytes);
-      w.field("cpu_seconds", usage->cpu.to_seconds()).field("pids", usage->pids);
-      w.field("heartbeat_at_us", agent.heartbeat_at.us).end_object();
-    }
-    w.end_object();
-    return std::function<void()>([responder, text = w.take()] { responder.result(text); });
-  });
-}
-
 }  // namespace fabric
