@@ -221,6 +221,9 @@ bool handle(Init& init, const wire::Header& header, char* body, size_t size) {
         resume_output(init, header.attempt);
       }
       return true;
+    case wire::k_over_limit:
+      end_over_limit(init, static_cast<int32_t>(value), body, size);
+      return true;
     case wire::k_shut_down:
       shut_down(init, value);
       return true;

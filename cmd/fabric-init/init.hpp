@@ -29,6 +29,9 @@ struct Output {
   uint64_t in_file = 0;
   uint64_t written = 0;
   uint64_t dropped = 0;
+  uint64_t allowed = 0;   // bytes that may be read now, when their rate is limited ...
+  int64_t filled_at = 0;  // ... as of this time
+  int64_t resume_at = k_never;
 };
 
 struct Input {
@@ -61,6 +64,10 @@ struct Slot {
   uint64_t cpu_ns = 0;
   uint64_t largest = 0;  // bytes held at most by one of its processes
   const char* note = "";
+  char over_limit[sizeof wire::ExitRecord::message] = {};  // what note is after k_over_limit
+  uint64_t throttled_before_ns = 0, refused_before = 0;
+  uint64_t io_read = 0, io_written = 0;  // of all attempts that ended here
+  uint64_t io_read_now = 0, io_written_now = 0;
   Input input;
   Output output[2];
   Worker* worker = nullptr;
@@ -131,6 +138,8 @@ void main_ended(Init& init, Slot& slot, const siginfo_t& info, const rusage& usa
 void settle(Init& init, Slot& slot);  // finishes a slot whose leaf is empty
 void watch_progress(Slot& slot, int64_t limit);
 void check_limits(Slot& slot, int64_t now);  // the deadline, and progress
+// What runs ends now, for a limit that the supervisor watches.
+void end_over_limit(Init& init, int32_t reason, const char* text, size_t size);
 
 // streams.cpp
 void pump_output(Init& init, uint32_t slot, int which);

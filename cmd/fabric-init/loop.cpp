@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "init.hpp"
+#include "limits.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -60,6 +61,7 @@ void fire_timers(Init& init) {
     Slot& slot = init.slots[i];
     if (!slot.busy) continue;
     check_limits(slot, now);
+    resume_outputs(init, i, now);
     if (slot.settle_at <= now) settle(init, slot);
     if (slot.kill_at <= now) {
       slot.kill_at = k_never;
@@ -77,6 +79,8 @@ void arm_timer(Init& init) {
     if (slot.silent_at < next) next = slot.silent_at;
     if (slot.kill_at < next) next = slot.kill_at;
     if (slot.settle_at < next) next = slot.settle_at;
+    for (const Output& output : slot.output)
+      if (output.resume_at < next) next = output.resume_at;
   }
   if (next == init.armed) return;
   init.armed = next;

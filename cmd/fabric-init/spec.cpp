@@ -9,7 +9,7 @@ namespace fabric::init {
 
 namespace {
 
-constexpr size_t k_max_fds = 4 + 2 * size_t{wire::k_max_slots};
+constexpr size_t k_max_fds = 6 + 2 * size_t{wire::k_max_slots};
 
 alignas(8) unsigned char packet[wire::k_max_spec];
 
@@ -45,6 +45,8 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
     if (spec.has(wire::k_unified) && !take(spec.leaves[i].unified)) return false;
     if (spec.has(wire::k_memory_v1) && !take(spec.leaves[i].memory)) return false;
   }
+  if (spec.has(wire::k_cpu_stat) && !take(spec.cpu_stat)) return false;
+  if (spec.has(wire::k_pids_events) && !take(spec.pids_events)) return false;
   return next == count;
 }
 

@@ -23,6 +23,8 @@ struct Spec {
   int work_tree = -1;
   int link = -1;  // to the egress process
   LeafFds leaves[wire::k_max_slots];
+  int cpu_stat = -1;     // of the sandbox's group
+  int pids_events = -1;  // likewise
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }
   const char* string(uint32_t offset) const { return text + offset; }

@@ -12,6 +12,7 @@
 #include "build.hpp"
 #include "init.hpp"
 #include "isolation/clone_process.hpp"
+#include "limits.hpp"
 #include "lookup.hpp"
 #include "sys.hpp"
 
@@ -45,15 +46,6 @@ bool try_exec(const char* path, void* context) {
   return errno == EACCES;  // a later directory may have one that can be executed
 }
 
-bool set_limit(int resource, uint64_t soft, uint64_t hard) {
-  rlimit limit;
-  if (getrlimit(resource, &limit) < 0) return false;
-  if (limit.rlim_max != RLIM_INFINITY && hard > limit.rlim_max) hard = limit.rlim_max;
-  limit.rlim_max = hard;
-  limit.rlim_cur = soft < hard ? soft : hard;
-  return setrlimit(resource, &limit) == 0;
-}
-
 bool install_filter(const Spec& spec) {
   struct {
     unsigned short size;
@@ -71,11 +63,7 @@ int run_child(void* context) {
   for (int fd = 0; fd < 3; ++fd)
     if (dup2(child.stdio[fd], fd) < 0) return child_fail(child, "setting standard descriptors");
   if (syscall(SYS_close_range, 3, ~0U, 0) < 0) return child_fail(child, "closing descriptors");
-  const uint64_t files = spec.head->max_files;
-  if (!set_limit(RLIMIT_CORE, 0, 0) || !set_limit(RLIMIT_NOFILE, files, files * 16) ||
-      (spec.head->max_file_size != 0 &&
-       !set_limit(RLIMIT_FSIZE, spec.head->max_file_size, spec.head->max_file_size)))
-    return child_fail(child, "setting limits");
+  if (!set_task_limits(spec.head->limits)) return child_fail(child, "setting limits");
   umask(022);
   reset_signals();
   if (spec.head->filter_count != 0 && !install_filter(spec))
@@ -194,6 +182,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
                make_pipe(slot.output[1].pipe, theirs[2], true);
   for (int i = 0; i < 3; ++i) child.stdio[i] = theirs[i];
   begin_measuring(slot.leaf);
+  const Counters before = count(init.spec);
   if (!piped) {
     child.failed = "making pipes";
     child.error = errno;
@@ -224,7 +213,10 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.stopped = false;
   watch_progress(slot, worker ? 0 : message.no_progress);
   slot.note = "";
-  slot.cpu_ns = 0;
+  slot.cpu_ns = slot.io_read_now = slot.io_written_now = 0;
+  slot.throttled_before_ns = before.throttled_ns;
+  slot.refused_before = before.pids_refused;
+  publish_slot(init, number);
   slot.input.file = message.fds[0];
   slot.input.regular = is_regular(message.fds[0]);
   if (message.fds[0] >= 0) {

@@ -15,7 +15,7 @@ namespace fabric::cmd {
 
 // Live use by agent id; empty when no supervisor runs or it cannot be asked. Call it before a Store
 // is opened (see open_store).
-using UsageList = std::vector<std::pair<std::string, Client::Usage>>;
+using UsageList = LiveUsageList;
 UsageList live_usage(const config::Workspace& workspace);
 
 Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageList& usage);

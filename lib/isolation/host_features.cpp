@@ -71,25 +71,14 @@ namespace {
 Status check_served(const SandboxSpec& spec) {
   const SandboxOptions& o = spec.options;
   const Limits& l = spec.limits;
-  const Limits defaults;
   const std::pair<bool, const char*> asked[] = {
-      {!o.read_only.empty(), "ro"},
-      {!o.read_write.empty(), "rw"},
-      {!o.hidden.empty(), "hide"},
-      {!o.no_write.empty(), "no_write"},
-      {!o.work.empty(), "work"},
-      {!o.root.empty(), "root"},
-      {!o.secrets.empty(), "secrets"},
-      {!o.inject.empty(), "inject"},
-      {o.seccomp != "default", "seccomp"},
-      {o.degrade, "degrade"},
-      {l.disk_bytes != 0, "disk"},
-      {l.output_rate != 0, "output_rate"},
+      {!o.read_only.empty(), "ro"},        {!o.read_write.empty(), "rw"},
+      {!o.hidden.empty(), "hide"},         {!o.no_write.empty(), "no_write"},
+      {!o.work.empty(), "work"},           {!o.root.empty(), "root"},
+      
+      {!o.secrets.empty(), "secrets"},     {!o.inject.empty(), "inject"},
+      {o.seccomp != "default", "seccomp"}, {o.degrade, "degrade"},
       {l.io_weight != 0, "io_weight"},
-      {l.nofile != defaults.nofile, "nofile"},
-      {l.file_size_bytes != defaults.file_size_bytes, "file_size"},
-      {l.tmp_bytes != 0, "tmp"},
-      {l.shm_bytes != 0, "shm"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)

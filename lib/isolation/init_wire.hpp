@@ -44,6 +44,9 @@ enum MessageType : uint16_t {
   k_ack_line,   // value: sequence; acknowledges all lines up to it
   k_shut_down,  // value: grace in ns
   k_net_link = 26,  // with a new link to the egress process (model/egress_wire.hpp)
+  // value: Reason. Ends at once what runs in the sandbox, and thaws it: a limit that is watched
+  // from outside was passed. Body: what the exits say.
+  k_over_limit = 31,
   // init to supervisor
   k_state = 32,   // body: StateEntry[]
   k_started,      // value: pid in the init's namespace; with a pidfd where namespaces differ
@@ -98,17 +101,23 @@ struct ExitRecord {
   int32_t reason;  // fabric::EndReason
   int32_t exit_code;
   int32_t signal;
-  int32_t reserved;
+  uint32_t limits;  // LimitsMet
   uint64_t cpu_ns;
   uint64_t memory_peak;
   uint64_t stdout_bytes, stderr_bytes;
   uint64_t stdout_dropped, stderr_dropped;
   int64_t ended_at_us;
-  char message[160];
+  char message[128];
+  // Of the whole sandbox while the attempt ran; where two run at once it is not known whose.
+  uint64_t throttled_ns;
+  uint64_t pids_refused;
+  uint64_t io_read,
+      io_written;  // bytes that went to and from disks, of what its parents waited for
 };
 static_assert(sizeof(ExitRecord) == 256);
-constexpr uint32_t k_exit_magic = 0x31585346;  // "FSX1"
-constexpr uint32_t k_journal_records = 256;    // a ring; also the most exits kept unacknowledged
+constexpr uint32_t k_exit_magic = 0x32585346;        // "FSX2"
+constexpr uint32_t k_exit_magic_first = 0x31585346;  // "FSX1": the message took the last 160
+constexpr uint32_t k_journal_records = 256;  // a ring; also the most exits kept unacknowledged
 
 enum Reason : int32_t {
   k_exited = 0,
@@ -117,6 +126,11 @@ enum Reason : int32_t {
   k_memory,
   k_not_started,
   k_no_progress,
+  k_disk,
+};
+// What happened beside the reason.
+enum LimitsMet : uint32_t {
+  k_met_memory = 1,  // a process of it was killed, though perhaps not the main one
 };
 
 // FNV-1a: finds torn and stray bytes; nobody who could forge a record lacks the file itself.
@@ -128,10 +142,23 @@ inline uint32_t checksum(const ExitRecord& record) {
   return hash;
 }
 
+// What runs in a slot now, for whoever asks how much it uses: behind the ring of the journal, one
+// for each slot. The counters are those of the slot's groups when the attempt began.
+struct SlotRecord {
+  uint64_t attempt;  // 0: nothing
+  int64_t started_at_us;
+  uint64_t cpu_before_us, throttled_before_ns, refused_before;
+  uint64_t io_read, io_written;  // of all attempts that ended in this slot
+  uint64_t reserved;
+};
+static_assert(sizeof(SlotRecord) == 64);
+constexpr uint32_t k_slot_records_at = k_journal_records * sizeof(ExitRecord);
+
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], text[text_size]. Strings are
 // offsets into text, each NUL-terminated. Descriptors, in this order: listening socket, journal,
-// the work tree (k_work_tree), the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and
-// in the v1 memory hierarchy (k_memory_v1).
+// the work tree (k_work_tree), the link (k_egress), then for each slot its leaf in the unified
+// hierarchy (k_unified) and in the v1 memory hierarchy (k_memory_v1), then the sandbox's cpu.stat
+// (k_cpu_stat) and pids.events (k_pids_events), open for reading.
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user
@@ -142,6 +169,16 @@ enum SpecFlags : uint32_t {
   k_cgroup_namespace = 64,
   k_memory_v2 = 128,  // the unified leaf has a memory controller
   k_egress = 2048,    // a link to the egress process comes along, after the work tree
+  k_cpu_stat = 1U << 16,
+  k_pids_events = 1U << 17,
+};
+// 0: none.
+struct TaskLimits {
+  uint64_t open_files;  // and as many more as it asks for, up to max_open_files
+  uint64_t max_open_files;
+  uint64_t file_size;
+  uint64_t pending_signals;
+  uint64_t output_rate;  // bytes a second of each stream
 };
 struct SpecHead {
   uint32_t version;
@@ -151,13 +188,13 @@ struct SpecHead {
   uint32_t journal_next;  // ring position of the next record
   uint64_t journal_sequence;
   int64_t orphan_grace_ns;
-  uint64_t max_files, max_file_size;
+  TaskLimits limits;
   uint32_t work_dir, host_name, probe, path_env;
   uint32_t mount_count, filter_count, text_size, reserved;
   uint32_t networks;  // with k_egress: "ADDRESS/PREFIX ..." that are to be local
   uint32_t reserved2;
 };
-static_assert(sizeof(SpecHead) == 96);
+static_assert(sizeof(SpecHead) == 80 + sizeof(TaskLimits));
 
 enum MountKind : uint32_t {
   k_directory,  // mkdir target, mode argument

@@ -29,7 +29,6 @@ namespace fabric {
 namespace {
 
 constexpr Duration k_patience = Duration::seconds(10);
-constexpr uint64_t k_max_file_size = uint64_t{64} << 30;
 
 // READY, or what the init refused.
 Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
@@ -138,7 +137,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
   init.host_name = spec.name.substr(0, 64);
   init.probe = spec.probe_command;
   init.path_env = spec.path_env;
-  init.max_file_size = k_max_file_size;
+  init.limits = task_limits(spec.limits);
   if (cgroups.unified) init.flags |= wire::k_unified;
   if (cgroups.memory) init.flags |= wire::k_memory_v1;
   if (cgroups.mode == CgroupMode::v2 && cgroups.memory_limit) init.flags |= wire::k_memory_v2;
@@ -152,7 +151,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
       init.networks = egress_networks(spec.options);
     }
     init.filter = &filter;
-    init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
+    init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
     if (wants_egress(spec.options)) add_resolver(init.mounts);
   }
   return init;
@@ -174,6 +173,8 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   SandboxCgroup groups =
       TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
                               change_user ? std::optional(agent.uid) : std::nullopt));
+  if (groups.cpu_stat) init.flags |= wire::k_cpu_stat;
+  if (groups.pids_events) init.flags |= wire::k_pids_events;
   Fd listener = TRY(listen_at(spec.control_socket));
   auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
@@ -186,6 +187,8 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   for (const SandboxCgroup::Leaf& leaf : groups.leaves)
     for (const Fd* fd : {&leaf.unified, &leaf.memory})
       if (fd->valid()) descriptors.push_back(fd->get());
+  for (const Fd* fd : {&groups.cpu_stat, &groups.pids_events})
+    if (fd->valid()) descriptors.push_back(fd->get());
   TRY_STATUS(send_with_descriptors(ours, TRY(encode_spec(init)), descriptors));
 
   Launch how;
@@ -217,9 +220,10 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
     return fail(std::move(ready).error());
   }
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-  SandboxIdentity identity{launched.pid,    *start_time, boot_id,
-                           spec.generation, spec.cgroup, spec.control_socket};
+  SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
+                           spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
   return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
+                 std::string(spec.limits.disk_bytes != 0 ? k_disk_watched : ""),
                  std::move(link.first)};
 }
 
@@ -278,11 +282,11 @@ Result<size_t> IsolationManager::remove_unknown(const std::vector<std::string>& 
 }
 
 Result<ResourceUsage> IsolationManager::get_resource_usage(const SandboxIdentity& identity) const {
-  auto usage = read_usage(state_->cgroups, identity.cgroup);
+  auto usage = read_usage(state_->cgroups, identity);
   if (usage || identity.boot_id != state_->boot_id) return usage;
   if (!open_process(identity.pid, identity.start_time)) return usage;
   CgroupHost elsewhere = locate_cgroups(identity.pid, identity.cgroup);
-  return elsewhere.mode == CgroupMode::none ? usage : read_usage(elsewhere, identity.cgroup);
+  return elsewhere.mode == CgroupMode::none ? usage : read_usage(elsewhere, identity);
 }
 
 }  // namespace fabric

@@ -11,7 +11,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -49,14 +51,34 @@ struct SandboxIdentity {
   uint64_t generation = 0;
   std::string cgroup;
   std::string control_socket;
+  std::string exit_journal;
+  bool own_network = false;  // a network namespace of its own
 };
 
 struct Sandbox {
   SandboxIdentity identity;
   Fd pidfd;  // readable when init has ended
   InitConnection connection;
+  std::string
+      disk_quota;  // k_disk_..., how the limit of the work directory is kept; "" without one
   // With egress, of a new sandbox: our end of the link to its init, for the egress process.
-  Fd egress_link;
+  Fd egress_link = {};
+};
+// Nobody but the owner of the sandbox keeps it: he has a DiskWatch.
+inline constexpr std::string_view k_disk_watched = "watched";
+
+struct AttemptUsage {
+  AttemptId attempt = 0;
+  uint32_t slot = 0;
+  WallTime started_at;
+  uint64_t memory_bytes = 0;
+  std::optional<uint64_t> memory_peak_bytes;  // cgroup v2 tells it at the end only
+  Duration cpu;
+  uint32_t processes = 0;
+  // Of the whole sandbox while the attempt runs, as in AttemptExit.
+  Duration cpu_throttled;
+  uint64_t pids_refused = 0;
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;  // of its living processes
 };
 
 struct ResourceUsage {
@@ -65,6 +87,15 @@ struct ResourceUsage {
   Duration cpu;  // since the sandbox was made
   uint32_t pids = 0;
   uint64_t oom_kills = 0;
+  Duration cpu_throttled;     // that its processes waited for their share of the processors
+  uint64_t pids_refused = 0;  // processes that it could not start
+  // From and to disks: of attempts that ended, and of processes that live. Not of those whose
+  // parent lives and has waited for them.
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;
+  // Through all interfaces of its own network namespace, the loopback among them; nullopt when it
+  // has the host's.
+  std::optional<uint64_t> net_received_bytes, net_sent_bytes;
+  std::vector<AttemptUsage> attempts;  // that run now; empty when its init does not tell
 };
 
 // How this machine lets us limit and kill (found by trying, once, at open).

@@ -114,7 +114,7 @@ MountPlan make_host_plan() {
 }
 
 MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
-                            uint64_t memory_limit) {
+                            const Limits& limits) {
   MountPlan plan = host;
   const std::string ids = std::to_string(uid) + ":" + std::to_string(gid);
   plan.push_back({wire::k_text_file,
@@ -129,10 +129,11 @@ MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
   plan.push_back(
       {wire::k_text_file, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n", "etc/hosts"});
   plan.push_back({wire::k_work, "", "work"});
-  // Charged to the agent's memory limit like everything it keeps; half of it at most.
-  const uint64_t half = memory_limit != 0 ? memory_limit / 2 : uint64_t{1} << 30;
-  plan.push_back({wire::k_tmpfs, "", "tmp", half});
-  plan.push_back({wire::k_tmpfs, "", "dev/shm", half});
+  // Charged to the agent's memory limit like everything it keeps; half of it each, unless it is
+  // said otherwise.
+  const uint64_t half = limits.memory_bytes != 0 ? limits.memory_bytes / 2 : uint64_t{1} << 30;
+  plan.push_back({wire::k_tmpfs, "", "tmp", limits.tmp_bytes != 0 ? limits.tmp_bytes : half});
+  plan.push_back({wire::k_tmpfs, "", "dev/shm", limits.shm_bytes != 0 ? limits.shm_bytes : half});
   return plan;
 }
 

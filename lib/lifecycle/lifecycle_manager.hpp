@@ -36,7 +36,7 @@ class LifecycleManager {
   Result<Agent> start_again(std::string_view id, bool after_a_loss);
   // Process and start time of its init are known now.
   Result<Agent> sandbox_ready(std::string_view id, pid_t pid, uint64_t pid_start_time,
-                              const std::string& boot_id);
+                              const std::string& boot_id, const std::string& disk_quota = {});
   Result<Agent> change(std::string_view id, AgentEvent event, std::string detail);
   // Its end: the record goes, its tasks stay.
   Status remove(std::string_view id);

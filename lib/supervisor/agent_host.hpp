@@ -37,6 +37,8 @@ class AgentHost {
   void stop(AttemptId attempt);
   // The init's end of a new link to the egress process.
   Status give_link(const Fd& link) { return connection_->give_link(link); }
+  // A limit that is watched from outside was passed: what runs is ended, and says `message`.
+  void over_limit(EndReason reason, const std::string& message);
   // Everything in it is stopped within `grace`, then init exits; when it does not, it is destroyed.
   void shut_down(Duration grace);
   // After the sandbox was destroyed: all that it ran goes back into the queue.

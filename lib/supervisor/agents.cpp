@@ -75,6 +75,8 @@ SandboxIdentity SupervisorCore::identity_of(const Agent& agent) const {
   identity.generation = agent.generation;
   identity.cgroup = agent.cgroup;
   identity.control_socket = socket_path(agent);
+  identity.exit_journal = journal_path(agent);
+  identity.own_network = agent.definition.isolation != IsolationLevel::none;
   return identity;
 }
 
@@ -161,8 +163,10 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   entry.agent.pid_start_time = sandbox->identity.start_time;
   entry.agent.boot_id = sandbox->identity.boot_id;
   Fd egress_link = std::move(sandbox->egress_link);
+  entry.agent.disk_quota = sandbox->disk_quota;
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
+  watch_disk(entry);
   if (going_down_) entry.host->runner().set_going_down();
   Status begun = entry.host->begin_fresh();
   if (!begun) log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
@@ -178,7 +182,7 @@ void SupervisorCore::make_ready(Entry& entry) {
       [this, agent, ready](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
         *ready = TRY(LifecycleManager(txn, clock_.now())
                          .sandbox_ready(agent.definition.id, agent.pid, agent.pid_start_time,
-                                        agent.boot_id));
+                                        agent.boot_id, agent.disk_quota));
         dispatcher.available(*ready);
         return {};
       },
@@ -264,6 +268,7 @@ void SupervisorCore::start_again(const std::string& id, bool after_a_loss) {
 void SupervisorCore::host_ended(const std::string& id) {
   Entry* entry = find(id);
   if (!entry || !entry->host) return;
+  if (disk_watch_) disk_watch_->remove(entry->host->identity().cgroup);
   const bool expected = entry->terminating || going_down_ || entry->launch_error;
   if (!expected) log::warn("sandbox ended by itself", {{"agent", id}});
   writer_->post(

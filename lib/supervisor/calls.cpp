@@ -73,49 +73,4 @@ void SupervisorCore::perform(const control::Call& c, Responder responder) {
       });
 }
 
-namespace {
-
-// Bytes in and out of the sandbox, and by the host it talked to.
-void write_egress(json::Writer& w, const std::map<std::string, EgressUsage>& hosts) {
-  uint64_t in = 0, out = 0;
-  w.key("net_hosts").begin_array();
-  for (const auto& [host, used] : hosts) {
-    in += used.in_bytes;
-    out += used.out_bytes;
-    w.begin_object().field("host", host).field("in_bytes", used.in_bytes);
-    w.field("out_bytes", used.out_bytes).field("connections", used.connections).end_object();
-  }
-  w.end_array();
-  w.field("net_in_bytes", in).field("net_out_bytes", out);
-}
-
-}  // namespace
-
-void SupervisorCore::usage(Responder responder) {
-  struct Known {
-    std::string id;
-    SandboxIdentity identity;
-    WallTime heartbeat_at;
-    std::map<std::string, EgressUsage> egress;
-  };
-  std::vector<Known> known;
-  for (const auto& [id, entry] : agents_)
-    if (entry.host) known.push_back({id, entry.host->identity(), entry.heartbeat_at, entry.egress});
-  launcher_->post([known = std::move(known), responder](IsolationManager& manager) {
-    json::Writer w;
-    w.begin_object();
-    for (const Known& agent : known) {
-      Result<ResourceUsage> usage = manager.get_resource_usage(agent.identity);
-      if (!usage) continue;
-      w.key(agent.id).begin_object().field("memory_bytes", usage->memory_bytes);
-      w.field("cpu_seconds", usage->cpu.to_seconds()).field("pids", usage->pids);
-      w.field("heartbeat_at_us", agent.heartbeat_at.us);
-      write_egress(w, agent.egress);
-      w.end_object();
-    }
-    w.end_object();
-    return std::function<void()>([responder, text = w.take()] { responder.result(text); });
-  });
-}
-
 }  // namespace fabric

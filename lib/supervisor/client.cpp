@@ -253,20 +253,10 @@ Result<DownReply> Client::down() {
                    control::count_of(answer.result(), "stopped")};
 }
 
-Result<std::vector<std::pair<std::string, Client::Usage>>> Client::usage() {
-  std::vector<std::pair<std::string, Usage>> agents;
-  if (!supervised()) return agents;
-  control::Answer answer = TRY(state_->call("usage", "{}", k_usage_patience));
-  if (!answer.result().IsObject()) return agents;
-  for (const auto& member : answer.result().GetObject()) {
-    Usage usage;
-    usage.memory_bytes = control::count_of(member.value, "memory_bytes");
-    usage.cpu_seconds = json::get_number(member.value, "cpu_seconds").value_or(0);
-    usage.pids = static_cast<uint32_t>(control::count_of(member.value, "pids"));
-    usage.heartbeat_at.us = json::get_int(member.value, "heartbeat_at_us").value_or(0);
-    agents.emplace_back(std::string(json::text_of(member.name)), usage);
-  }
-  return agents;
+Result<LiveUsageList> Client::usage() {
+  if (!supervised()) return LiveUsageList{};
+  const control::Answer answer = TRY(state_->call("usage", "{}", k_usage_patience));
+  return decode_live_usage(answer.result());
 }
 
 Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}

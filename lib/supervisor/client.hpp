@@ -19,6 +19,7 @@
 #include "model/agent.hpp"
 #include "model/task.hpp"
 #include "store/store.hpp"
+#include "supervisor/live_usage.hpp"
 
 namespace fabric {
 
@@ -81,14 +82,9 @@ class Client {
   Result<DownReply> down();
 
   // Live resource use of an agent's sandbox.
-  struct Usage {
-    uint64_t memory_bytes = 0;
-    double cpu_seconds = 0;
-    uint32_t pids = 0;
-    WallTime heartbeat_at;  // of a worker: when it last said anything
-  };
+  using Usage = LiveUsage;
   // By agent id; agents without a sandbox are absent. Empty without a supervisor.
-  Result<std::vector<std::pair<std::string, Usage>>> usage();
+  Result<LiveUsageList> usage();
 
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

@@ -105,6 +105,7 @@ Status SupervisorCore::run() {
   TRY_STATUS(recover());
   Status ran = loop_->run();
   writer_.reset();
+  disk_watch_.reset();
   launcher_.reset();
   if (finishing_) isolation_->remove_empty_root();
   server_.reset();

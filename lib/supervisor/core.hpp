@@ -13,6 +13,7 @@
 
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
+#include "isolation/disk_watch.hpp"
 #include "lifecycle/restart_policy.hpp"
 #include "store/ownership.hpp"
 #include "store/store.hpp"
@@ -131,7 +132,10 @@ class SupervisorCore {
   void call(const control::Call& call, Responder responder);
   void schedule(const control::Call& call, Responder responder);
   void perform(const control::Call& call, Responder responder);
+  // usage.cpp
   void usage(Responder responder);
+  void watch_disk(const Entry& entry);
+  void over_disk(const DiskWatch::Over& over);
 
   const config::Workspace workspace_;
   const SupervisorOptions options_;
@@ -160,6 +164,7 @@ class SupervisorCore {
   // Last: their threads end before what they use goes.
   std::unique_ptr<StoreThread> writer_;
   std::unique_ptr<LauncherThread> launcher_;
+  std::optional<DiskWatch> disk_watch_;  // made when there is something to watch
 };
 
 }  // namespace fabric

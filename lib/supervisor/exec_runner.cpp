@@ -32,6 +32,11 @@ class ExecRunner final : public TaskRunner {
   void on_line(const WorkerLine&) override {}
   void abandon(AgentScheduler::Requeue why, const std::string& detail) override;
   [[nodiscard]] size_t running() const override { return running_.size(); }
+  [[nodiscard]] std::vector<std::pair<AttemptId, std::string>> running_tasks() const override {
+    std::vector<std::pair<AttemptId, std::string>> tasks;
+    for (const auto& [attempt, run] : running_) tasks.emplace_back(attempt, run.task.id);
+    return tasks;
+  }
 
  private:
   struct Running {

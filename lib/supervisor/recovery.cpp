@@ -87,6 +87,7 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
       entry.host = std::make_unique<AgentHost>(runner_context(), agent, std::move(**adopted),
                                                hooks_for(id), [this, id] { host_ended(id); });
       log::info("sandbox adopted", {{"agent", id}, {"running", std::to_string(running.size())}});
+      watch_disk(entry);
       if (going_down_) entry.host->runner().set_going_down();
       Status begun = entry.host->begin_adopted(running, [this, agent] {
         writer_->post(

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/workspace.hpp"
@@ -60,6 +61,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   // interrupted).
   virtual void abandon(AgentScheduler::Requeue why, const std::string& detail) = 0;
   [[nodiscard]] virtual size_t running() const = 0;
+  // Ids of the tasks that run, by the attempt that their init knows (of a worker: the worker's).
+  [[nodiscard]] virtual std::vector<std::pair<AttemptId, std::string>> running_tasks() const = 0;
   // The supervisor goes down in order: attempts that were stopped for it return to the queue.
   void set_going_down() { going_down_ = true; }
 

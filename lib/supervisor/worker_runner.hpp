@@ -38,6 +38,12 @@ class WorkerRunner final : public TaskRunner {
   void on_line(const WorkerLine& line) override;
   void abandon(AgentScheduler::Requeue why, const std::string& detail) override;
   [[nodiscard]] size_t running() const override { return running_.size(); }
+  [[nodiscard]] std::vector<std::pair<AttemptId, std::string>> running_tasks() const override {
+    std::vector<std::pair<AttemptId, std::string>> tasks;
+    for (const auto& [attempt, run] : running_)
+      if (run.request_bytes != 0) tasks.emplace_back(worker_, run.task.id);
+    return tasks;
+  }
 
  private:
   struct Running {
