@@ -11,13 +11,17 @@ namespace fabric::init {
 void set_signals();
 void reset_signals();
 // root.cpp: mounts, pivot_root, working directory.
-void build_root(const Spec& spec);
+void build_root(Spec& spec);
 // names.cpp: host name, the loopback interface, the cgroup namespace.
 void set_names(const Spec& spec);
 // privileges.cpp: bounding set, ids, capabilities, no_new_privs, not dumpable.
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
 int restrict_files();
+constexpr int k_landlock_serves = 2;  // ABI 1 forbids every rename across directories
+// secrets.cpp: files in the memory of the new root; values for the environment of tasks.
+void make_secret(const Spec& spec, const wire::MountOp& op, int root);
+void forget_secrets(const Spec& spec);
 // self_check.cpp: reads back what the kernel says about this process.
 void self_check(const Spec& spec);
 // lookup.cpp: refuses when the agent's command could not be executed here.

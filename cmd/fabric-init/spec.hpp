@@ -22,6 +22,9 @@ struct Spec {
   int journal = -1;
   int work_tree = -1;
   LeafFds leaves[wire::k_max_slots];
+  int joins[wire::k_max_joins];  // v1 `tasks` files besides that of the leaf
+  uint32_t join_count = 0;
+  bool has_parts = false;
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }
   const char* string(uint32_t offset) const { return text + offset; }
@@ -29,5 +32,7 @@ struct Spec {
 
 // Receives SPEC from k_setup_fd. Refuses what is malformed; exits on end of file.
 void receive_spec(Spec& spec);
+// The descriptors of k_one_shot, which its maker prepares while we build. Once is enough.
+void receive_parts(Spec& spec);
 
 }  // namespace fabric::init
