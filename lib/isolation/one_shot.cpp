@@ -231,6 +231,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   State state;
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare());
+  state.maps.leave_helper = true;
   Run run(asked, command);
   auto end = run.run(state);
   if (end) return end;
