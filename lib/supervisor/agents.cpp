@@ -160,6 +160,9 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   entry.agent.pid = sandbox->identity.pid;
   entry.agent.pid_start_time = sandbox->identity.start_time;
   entry.agent.boot_id = sandbox->identity.boot_id;
+  entry.agent.degraded = sandbox->degraded;
+  for (const std::string& weaker : sandbox->degraded)
+    log::warn("sandbox is weaker", {{"agent", id}, {"what", weaker}});
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
   if (going_down_) entry.host->runner().set_going_down();
@@ -176,7 +179,7 @@ void SupervisorCore::make_ready(Entry& entry) {
       [this, agent, ready](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
         *ready = TRY(LifecycleManager(txn, clock_.now())
                          .sandbox_ready(agent.definition.id, agent.pid, agent.pid_start_time,
-                                        agent.boot_id));
+                                        agent.boot_id, agent.degraded));
         dispatcher.available(*ready);
         return {};
       },
