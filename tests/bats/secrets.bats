@@ -53,13 +53,13 @@ seen_outside() {
 
 @test "an agent's secrets are in no store, log, argument or event; they are read when it is made" {
   requires root namespaces
-  mkdir outside && printf '%s\n' "$TOKEN" >"$BATS_TEST_TMPDIR/key"
+  printf '%s\n' "$TOKEN" >"$BATS_TEST_TMPDIR/key"
   fabric spawn a --secret "api=file:$BATS_TEST_TMPDIR/key" --secret "v=file:$BATS_TEST_TMPDIR/key,env=KEY" -- sh -c 'test "$KEY" = "$(cat /run/secrets/api)" && test ${#KEY} = 15 && echo same; cat /proc/1/environ 2>/dev/null | grep -c s3cret'
   output=$(fabric run a) || true
   expect_match "$output" '^same'
   run ! seen_outside
   run --separate-stderr fabric status a --json
-  refute_match "$output" s3cret
+  refute_match "$output" "$TOKEN"
   fabric terminate a
   run ! seen_outside
 }

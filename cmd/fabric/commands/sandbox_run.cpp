@@ -45,7 +45,7 @@ std::string_view not_for_work(const std::string& directory) {
 }
 
 Result<std::string> work_directory(const std::optional<std::string>& named) {
-  if (named) return named->empty() || *named == "none" ? "" : *named;
+  if (named) return *named;
   std::error_code error;
   const std::string current = std::filesystem::current_path(error);
   if (error) return fail(ErrorCode::failed, "the current directory: " + error.message());
@@ -81,7 +81,7 @@ Result<Options> read_options(const Arguments& arguments) {
   Options options;
   config::AgentFlags flags;
   TRY_STATUS(read_sandbox_flags(arguments, flags));
-  options.work = TRY(work_directory(flags.work));
+  if (arguments.value("--work") != "none") options.work = TRY(work_directory(flags.work));
   flags.work.reset();  // it is /work already
   options.sandbox = TRY(config::sandbox_of_flags(flags));
   options.command.timeout =
