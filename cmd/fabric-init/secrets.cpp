@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Secrets. A file of one lies in the tmpfs that is the root, so it is only ever in memory; it is the
-// agent's own and read-only. Afterwards this process forgets the bytes: nobody may read its memory
-// (it is not dumpable), and it need not be worth reading.
+// Secrets. A file of one lies in the tmpfs that is the root, so it is only ever in memory; it is
+// the agent's own and read-only. Afterwards this process forgets the bytes: nobody may read its
+// memory (it is not dumpable), and it need not be worth reading.
 #include <sys/stat.h>
 
 #include "build.hpp"

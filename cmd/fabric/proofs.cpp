@@ -253,8 +253,8 @@ class Prover {
                        writable ? Verdict::holds : Verdict::broken,
                        work == in.end() ? "it was not tried" : "inside: " + work->second.second});
     proofs_.push_back(equal(in, "environment", "the environment is clean", "clean"));
-    proofs_.push_back(equal(in, "capabilities", "no capability in any set",
-                            "0000000000000000 0000000000000000"));
+    proofs_.push_back(
+        equal(in, "capabilities", "no capability in any set", "0000000000000000 0000000000000000"));
     proofs_.push_back(equal(in, "no-new-privs", "no new privileges by exec", "1"));
     proofs_.push_back(equal(in, "seccomp", "system calls are filtered", "2"));
     proofs_.push_back(equal(in, "descriptors", "descriptors 0, 1, 2 and no other", "3"));
@@ -274,11 +274,11 @@ class Prover {
     proofs_.push_back(equal(in, "file-size",
                             "--file-size " + size_to_string(limits.file_size_bytes),
                             std::to_string(limits.file_size_bytes)));
-    proofs_.push_back(equal(in, "tmp-bytes", "/tmp holds " + size_to_string(tmp),
-                            std::to_string(tmp)));
+    proofs_.push_back(
+        equal(in, "tmp-bytes", "/tmp holds " + size_to_string(tmp), std::to_string(tmp)));
     if (features_.pids)  // the one that counts is one of them
-      proofs_.push_back(equal(in, "forks", "--pids " + std::to_string(k_pids),
-                              std::to_string(k_pids - 1)));
+      proofs_.push_back(
+          equal(in, "forks", "--pids " + std::to_string(k_pids), std::to_string(k_pids - 1)));
   }
 
   Status add_memory() {

@@ -115,7 +115,7 @@ std::string agents_table(const std::vector<AgentView>& agents) {
     if (!agent.degraded.empty()) state += ", weaker";
     const uint64_t failed = view.tasks.failed + view.tasks.timed_out;
     table.add({agent.definition.id,
-               {state, unhealthy                ? Colour::red
+               {state, unhealthy                 ? Colour::red
                        : !agent.degraded.empty() ? Colour::yellow
                                                  : colour_of(view.shown_state())},
                agent.definition.model,

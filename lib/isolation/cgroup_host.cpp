@@ -56,7 +56,8 @@ Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups&
     if (hierarchy.unified) unified = unified != nullptr ? unified : &hierarchy;
     if (wanted.memory && hierarchy.has("memory") && !host.memory)
       host.memory = make_base(hierarchy, own, root);
-    if (wanted.pids && hierarchy.has("pids") && !host.pids) host.pids = make_base(hierarchy, own, root);
+    if (wanted.pids && hierarchy.has("pids") && !host.pids)
+      host.pids = make_base(hierarchy, own, root);
     if (wanted.cpu && hierarchy.has("cpu") && !host.cpu) host.cpu = make_base(hierarchy, own, root);
     // Only needed where no cpu.stat tells the same.
     if (wanted.cpuacct && hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)

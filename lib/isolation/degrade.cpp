@@ -19,14 +19,13 @@ constexpr const char* k_delegated =
     "give the limits up: --memory none --cpu none --pids none";
 
 template <class T>
-Status limit_or_not(T& limit, bool possible, const char* name, const SandboxSpec& spec,
-                    std::vector<std::string>& degraded) {
+Status limit_or_not(T& limit, bool possible, const char* name, const char* of,
+                    const SandboxSpec& spec, std::vector<std::string>& degraded) {
   if (limit == 0 || possible) return {};
   limit = 0;
-  return weaken(
-      spec, degraded, std::string(name) + " is not limited",
-      std::string("a ") + name + " limit cannot be enforced here: no cgroup to put it in",
-      k_delegated);
+  return weaken(spec, degraded, std::string(of) + " is not limited",
+                std::string("a ") + name + " limit cannot be enforced here: no cgroup to put it in",
+                k_delegated);
 }
 
 }  // namespace
@@ -35,9 +34,12 @@ Result<SandboxSpec> within_means(const SandboxSpec& spec, const HostFeatures& fe
                                  std::vector<std::string>& degraded) {
   SandboxSpec possible = spec;
   Limits& limits = possible.limits;
-  TRY_STATUS(limit_or_not(limits.memory_bytes, features.memory, "memory", spec, degraded));
-  TRY_STATUS(limit_or_not(limits.cpu_millicores, features.cpu, "cpu", spec, degraded));
-  TRY_STATUS(limit_or_not(limits.pids, features.pids, "process", spec, degraded));
+  TRY_STATUS(
+      limit_or_not(limits.memory_bytes, features.memory, "memory", "memory", spec, degraded));
+  TRY_STATUS(
+      limit_or_not(limits.cpu_millicores, features.cpu, "cpu", "processor time", spec, degraded));
+  TRY_STATUS(limit_or_not(limits.pids, features.pids, "process", "the number of processes", spec,
+                          degraded));
   if (spec.level != IsolationLevel::none && features.landlock_abi < k_least_landlock)
     TRY_STATUS(weaken(spec, degraded, "file access has one wall, the mounts, and not two",
                       features.landlock_abi == 0

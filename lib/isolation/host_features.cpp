@@ -52,7 +52,8 @@ void probe_features(HostFeatures& features, IdMaps& maps) {
     features.lacking = "the kernel has no seccomp filters";
   if (root && features.namespaces) {
     auto map = maps.get({0, 0}, {k_first_agent_uid, k_first_agent_uid});
-    features.idmapped_mounts = map && open_mapped_tree("/", **map).has_value();
+    // Of "/" with all that is mounted below it some part never can be.
+    features.idmapped_mounts = map && open_mapped_tree("/usr", **map).has_value();
   }
 }
 

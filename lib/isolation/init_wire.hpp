@@ -12,9 +12,9 @@
 //   a later supervisor connects to the listening socket: init says STATE, the older connection is
 //   closed, and every exit and line that was not acknowledged is sent again.
 //
-//   one command and no more (k_one_shot): neither READY nor STATE; SPEC has no descriptors, they come
-//   with PARTS while the init builds already. START may follow at once. The init says EXIT, or FAILED,
-//   and ends; it ends too when its maker does.
+//   one command and no more (k_one_shot): neither READY nor STATE; SPEC has no descriptors, they
+//   come with PARTS while the init builds already. START may follow at once. The init says EXIT, or
+//   FAILED, and ends; it ends too when its maker does.
 #pragma once
 
 #include <stddef.h>
@@ -151,8 +151,8 @@ enum SpecFlags : uint32_t {
   k_landlock_required = 16384,  // refuse when the kernel has no Landlock that serves
   k_terminal = 65536,           // the command keeps the session of its maker, for job control
 };
-// Descriptors of PARTS, in this order; whatever follows them are `tasks` files of v1 groups, to each
-// of which the command's process writes 0.
+// Descriptors of PARTS, in this order; whatever follows them are `tasks` files of v1 groups, to
+// each of which the command's process writes 0.
 enum PartFlags : uint64_t { k_part_work = 1, k_part_unified = 2, k_part_memory = 4 };
 constexpr uint32_t k_max_joins = 8;
 struct SpecHead {

@@ -20,9 +20,9 @@
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
 #include "isolation/process_identity.hpp"
-#include "isolation/secrets.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
+#include "isolation/secrets.hpp"
 #include "isolation/spec_encoder.hpp"
 
 namespace fabric {
@@ -113,11 +113,12 @@ Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair ag
   const Fd* map = TRY(maps.get(self, agent));
   auto mapped = open_mapped_tree(spec.work_dir, *map);
   if (mapped) return mapped;
-  TRY_STATUS(weaken(spec, degraded, "the files of the work directory change their owner to " +
-                                        std::to_string(agent.uid),
-                    mapped.error().message,
-                    "put the work directory on a file system that can be mapped (ext4, xfs, btrfs, "
-                    "tmpfs)"));
+  TRY_STATUS(
+      weaken(spec, degraded,
+             "the files of the work directory change their owner to " + std::to_string(agent.uid),
+             mapped.error().message,
+             "put the work directory on a file system that can be mapped (ext4, xfs, btrfs, "
+             "tmpfs)"));
   TRY_STATUS(change_owner(spec.work_dir, agent));
   return open_plain_tree(spec.work_dir);
 }

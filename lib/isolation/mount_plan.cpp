@@ -36,8 +36,8 @@ Kind kind_of(const std::string& path, std::string* link_text = nullptr) {
 void add_file(MountPlan& plan, const std::string& target) {
   constexpr size_t k_small = 16384;
   struct stat status {};
-  const bool small = ::stat(("/" + target).c_str(), &status) == 0 &&
-                     status.st_size <= static_cast<off_t>(k_small);
+  const bool small =
+      ::stat(("/" + target).c_str(), &status) == 0 && status.st_size <= static_cast<off_t>(k_small);
   auto text = small ? read_file("/" + target, 2 * k_small) : Result<std::string>(std::string());
   if (small && text && text->size() <= k_small && text->find('\0') == std::string::npos)
     plan.push_back({wire::k_text_file, std::move(*text), target});

@@ -34,10 +34,11 @@ Cause cause_of_clone(int error) {
     return {"ordinary users may not make user namespaces (kernel.unprivileged_userns_clone)",
             "sysctl kernel.unprivileged_userns_clone=1"};
   if (error == ENOSYS || error == EPERM)
-    return {"making namespaces is forbidden here, as in a container with the usual system call "
-            "filter",
-            "start the container with --security-opt seccomp=unconfined (docker, podman), or run "
-            "fabric outside of it"};
+    return {
+        "making namespaces is forbidden here, as in a container with the usual system call "
+        "filter",
+        "start the container with --security-opt seccomp=unconfined (docker, podman), or run "
+        "fabric outside of it"};
   return {"the kernel has no such namespaces", "use a kernel with all namespaces (Linux 5.19)"};
 }
 
@@ -46,15 +47,17 @@ Cause cause_inside(NamespaceStep step) {
     return {"AppArmor lets ordinary users make a user namespace but do nothing in it",
             way_out_of_apparmor()};
   if (step == NamespaceStep::id_map)
-    return {"a user namespace could be made, its ids could not be mapped, as in a container whose "
-            "security policy forbids it",
-            "start the container with --security-opt seccomp=unconfined --security-opt "
-            "apparmor=unconfined, or run fabric outside of it"};
-  return {"a user namespace could be made, but it gives no rights: a security policy (AppArmor, "
-          "SELinux, or the masked /proc of a container) forbids it",
-          "if it is AppArmor: " + way_out_of_apparmor() +
-              "; in a container: --security-opt apparmor=unconfined --security-opt "
-              "systempaths=unconfined"};
+    return {
+        "a user namespace could be made, its ids could not be mapped, as in a container whose "
+        "security policy forbids it",
+        "start the container with --security-opt seccomp=unconfined --security-opt "
+        "apparmor=unconfined, or run fabric outside of it"};
+  return {
+      "a user namespace could be made, but it gives no rights: a security policy (AppArmor, "
+      "SELinux, or the masked /proc of a container) forbids it",
+      "if it is AppArmor: " + way_out_of_apparmor() +
+          "; in a container: --security-opt apparmor=unconfined --security-opt "
+          "systempaths=unconfined"};
 }
 
 }  // namespace

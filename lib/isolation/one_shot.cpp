@@ -83,7 +83,8 @@ class Foreground {
 Status send(const Fd& socket, const std::vector<std::string>& packets,
             const std::vector<int>& descriptors) {
   for (size_t i = 0; i < packets.size(); ++i)
-    TRY_STATUS(send_with_descriptors(socket, packets[i], i == 0 ? descriptors : std::vector<int>{}));
+    TRY_STATUS(
+        send_with_descriptors(socket, packets[i], i == 0 ? descriptors : std::vector<int>{}));
   return {};
 }
 
@@ -124,9 +125,8 @@ Result<AttemptExit> await_end(const Fd& socket, const Signals& signals) {
     if (::poll(ask.data(), ask.size(), -1) < 0) continue;
     if (ask[0].revents != 0) return read_end(socket);
     while (const int number = signals.next())
-      TRY_STATUS(send(socket,
-                      encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)),
-                      {}));
+      TRY_STATUS(send(
+          socket, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
   }
 }
 

@@ -38,8 +38,8 @@ Result<std::string> read_source(const SecretRule& rule) {
 // A file made of the secret must lie in the new root itself: elsewhere it would be on a disk, or
 // where the agent makes and removes what it likes.
 bool in_memory(std::string_view path) {
-  constexpr std::array<std::string_view, 9> k_elsewhere{
-      "/work", "/tmp", "/dev", "/proc", "/sys", "/usr", "/bin", "/sbin", "/opt"};
+  constexpr std::array<std::string_view, 9> k_elsewhere{"/work", "/tmp", "/dev",  "/proc", "/sys",
+                                                        "/usr",  "/bin", "/sbin", "/opt"};
   const bool library = path.starts_with("/lib");
   return !library && std::none_of(k_elsewhere.begin(), k_elsewhere.end(), [&](auto directory) {
     return path == directory ||
@@ -55,7 +55,8 @@ Status add_file(const SandboxSpec& spec, const SecretRule& rule, const std::stri
   if (!in_memory(rule.file))
     return fail(ErrorCode::usage, rule.file + " would not be in memory only",
                 "choose a place under /run, /etc or a directory of its own, for example "
-                "/run/secrets/" + rule.name);
+                "/run/secrets/" +
+                    rule.name);
   plan.push_back({wire::k_secret, value, rule.file.substr(1), value.size()});
   return {};
 }

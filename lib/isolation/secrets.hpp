@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets of a sandbox: read from their sources when it is made, by whoever makes it, and sent to
-// its init over the socket. They are in no argument, no environment but the agent's, no file outside
-// memory, no message and no log.
+// its init over the socket. They are in no argument, no environment but the agent's, no file
+// outside memory, no message and no log.
 #pragma once
 
 #include "base/result.hpp"

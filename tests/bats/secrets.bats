@@ -26,8 +26,7 @@ seen_outside() {
 @test "or a variable, of a source that is a variable too" {
   requires root namespaces
   run env API_KEY="$TOKEN" "$FABRIC" sandbox run --work none --secret 'api=env:API_KEY,env=KEY' -- sh -c 'echo $KEY; echo $API_KEY; ls /run 2>/dev/null'
-  expect_equal "$output" "$TOKEN
-"
+  expect_equal "$output" "$TOKEN"
 }
 
 @test "in a place of its own; not where it would lie on a disk" {

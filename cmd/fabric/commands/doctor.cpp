@@ -63,7 +63,9 @@ constexpr auto k_fields = std::to_array<JsonField<DoctorView>>({
     {"idmapped_mounts", "Directories can be shown to a sandbox under its own user id.",
      [](Writer& w, const DoctorView& v) { w.boolean(v.features.idmapped_mounts); }},
     {"lacking", "What is lacking and what mends it, or null.",
-     [](Writer& w, const DoctorView& v) { v.features.lacking.empty() ? w.null() : w.string(v.features.lacking); }},
+     [](Writer& w, const DoctorView& v) {
+       v.features.lacking.empty() ? w.null() : w.string(v.features.lacking);
+     }},
     {"proofs",
      "Each promise of a sandbox as it was tried: name, rule, verdict (holds, broken, or unproven "
      "when it does not succeed outside either) and detail; empty when no sandbox can be made.",
@@ -101,10 +103,10 @@ std::string proofs_text(const std::vector<Proof>& proofs) {
   Table table({{"TRIED", Align::left, 10}, {"VERDICT"}, {"RULE", Align::left, 20}, {"DETAIL"}});
   for (const Proof& proof : proofs)
     table.add({proof.name,
-               {std::string(to_string(proof.verdict)), proof.verdict == Verdict::holds ? Colour::green
-                                                       : proof.verdict == Verdict::broken
-                                                           ? Colour::red
-                                                           : Colour::yellow},
+               {std::string(to_string(proof.verdict)),
+                proof.verdict == Verdict::holds    ? Colour::green
+                : proof.verdict == Verdict::broken ? Colour::red
+                                                   : Colour::yellow},
                proof.rule,
                proof.detail});
   return table.to_text(terminal_width());
@@ -153,7 +155,8 @@ const Command k_doctor_command{
     "doctor",
     Group::maintenance,
     "show what this machine offers for sandboxes, and prove it",
-    "Everything is found out by trying it: a sandbox with the default rules is made, and what each of "
+    "Everything is found out by trying it: a sandbox with the default rules is made, and what each "
+    "of "
     "them forbids is tried inside, and outside too: what fails there as well proves nothing. The "
     "exit code is 9 when something is lacking, with the command that mends it, and 1 when a rule "
     "does not hold.",

@@ -107,8 +107,8 @@ int exit_code_of(const AttemptExit& exit, const Options& options) {
       note("stopped: it ran longer than " + to_string(options.command.timeout));
       return k_timed_out;
     case EndReason::memory:
-      note("killed: it needed more memory than " +
-           human_size(options.sandbox.limits.memory_bytes) + " (--memory)");
+      note("killed: it needed more memory than " + human_size(options.sandbox.limits.memory_bytes) +
+           " (--memory)");
       break;
     default:
       break;
@@ -164,7 +164,8 @@ const Command k_sandbox_run_command{
     "to it.\n\n"
     "Standard input, output and error are the command's own, without anything in between, and so "
     "is the terminal. Signals are passed on. When fabric dies, everything in the sandbox dies.\n\n"
-    "The exit code is the command's: 128+n when signal n ended it, 8 when it ran too long, 126 when "
+    "The exit code is the command's: 128+n when signal n ended it, 8 when it ran too long, 126 "
+    "when "
     "it could not be started, 127 when it was not found, 9 when this machine cannot build what was "
     "asked for, 125 when fabric itself failed.",
     {},
