@@ -43,6 +43,8 @@ as_user() { setpriv --reuid 1001 --regid 1001 --clear-groups --inh-caps=-all "$@
   expect_match "$stderr" 'Delegate=yes'
 }
 
+in_another_namespace() { [ "$(readlink "/proc/$1/ns/user")" != "$(readlink /proc/self/ns/user)" ]; }
+
 # As an ordinary user in a user namespace whose limit of further ones is 0. The exec after the id map
 # is there makes its root what it is.
 without_namespaces() {
@@ -52,7 +54,7 @@ without_namespaces() {
   unshare --user sh -c 'read -r _ <"$0"; exec sh -c "echo 0 >/proc/sys/user/max_user_namespaces &&
     exec setpriv --reuid 1001 --regid 1001 --clear-groups \"\$@\"" sh "$@"' "$fifo" "$@" 3>&- &
   pid=$!
-  wait_until 10 [ "$(readlink /proc/$pid/ns/user)" != "$(readlink /proc/self/ns/user)" ]
+  wait_until 10 in_another_namespace "$pid"
   echo '0 0 65536' >"/proc/$pid/uid_map"
   echo '0 0 65536' >"/proc/$pid/gid_map"
   echo >"$fifo"
