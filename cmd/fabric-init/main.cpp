@@ -37,7 +37,8 @@ void wait_for_go() {
 
 void build(Spec& spec) {
   umask(0);  // modes of what we make are meant as they are given
-  if (!spec.has(wire::k_terminal) && setsid() < 0) refuse("starting a session", "", errno);
+  // Of one command the session is its own affair: to make one costs as much as a mount.
+  if (!spec.has(wire::k_one_shot) && setsid() < 0) refuse("starting a session", "", errno);
   if (spec.has(wire::k_walls)) {
     build_root(spec);
     set_names(spec);

@@ -84,11 +84,11 @@ void IsolationManager::remove_empty_root() { leave_cgroup_host(state_->cgroups);
 
 const HostFeatures& IsolationManager::features() const { return state_->probed(); }
 
-Status IsolationManager::State::prepare() {
+Status IsolationManager::State::prepare(bool whole) {
   self = {::geteuid(), ::getegid()};
   dev_null = TRY(open_file("/dev/null", O_RDWR));
   filter = builtin_seccomp_filter();
-  host_plan = make_host_plan();
+  if (whole) host_plan = make_host_plan();
   return {};
 }
 

@@ -34,7 +34,7 @@ struct IsolationManager::State {
   std::map<std::string, CgroupHost> elsewhere;
 
   // The parts that every sandbox shares.
-  Status prepare();
+  Status prepare(bool whole = true);  // or all but host_plan
   const HostFeatures& probed();
   // What failed, or that this machine has not got what it takes: asked only when something failed.
   Error explained(Error error, const SandboxSpec& spec);

@@ -179,8 +179,22 @@ class Run {
     return groups_.enforce(possible.limits, uid_);
   }
 
+  // The init first: while the kernel starts it, we find out what to tell it.
   template <class State>
   Status start_init(State& state, IdPair agent) {
+    auto [ours, theirs] = TRY(make_socket_pair());
+    ours_ = std::move(ours);
+    theirs = TRY(move_above(std::move(theirs)));
+    Launch how;
+    how.binary = state.binary.get();
+    how.setup = theirs.get();
+    how.dev_null = state.dev_null.get();
+    how.into_cgroup = groups_.into();
+    how.namespaces = asked_.level == IsolationLevel::process;
+    how.user_namespace = how.namespaces && state.self.uid != 0;
+    init_ = TRY(launch(how));
+    theirs.reset();
+    state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
     InitSpec spec = TRY(state.describe(asked_, agent));
     spec.flags |= wire::k_one_shot;
@@ -191,19 +205,7 @@ class Run {
         if (step.kind == wire::k_work)
           step = {wire::k_tmpfs, "", step.target, asked_.limits.memory_bytes / 2};
     }
-    auto [ours, theirs] = TRY(make_socket_pair());
-    ours_ = std::move(ours);
-    theirs = TRY(move_above(std::move(theirs)));
-    TRY_STATUS(send_with_descriptors(ours_, TRY(encode_spec(spec)), {}));
-    Launch how;
-    how.binary = state.binary.get();
-    how.setup = theirs.get();
-    how.dev_null = state.dev_null.get();
-    how.into_cgroup = groups_.into();
-    how.namespaces = asked_.level == IsolationLevel::process;
-    how.user_namespace = how.namespaces && state.self.uid != 0;
-    init_ = TRY(launch(how));
-    return {};
+    return send_with_descriptors(ours_, TRY(encode_spec(spec)), {});
   }
 
   const SandboxSpec& asked_;
@@ -230,7 +232,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   TRY_STATUS(check_spec(asked, everything));
   State state;
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
-  TRY_STATUS(state.prepare());
+  TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
   Run run(asked, command);
   auto end = run.run(state);

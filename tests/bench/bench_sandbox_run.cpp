@@ -3,6 +3,7 @@
 // kernel steps and nothing else), in turn: back to back, after a pause as a person's commands come,
 // a hundred at once; and what each feature costs. Run as root.
 // Usage: bench_sandbox_run [--json] [rounds]
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -55,8 +56,12 @@ pid_t start(const Words& command) {
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   pid_t pid = 0;
-  if (::posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ) != 0)
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  if (::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ) != 0)
     die(command[0] + " does not start");
+  ::posix_spawn_file_actions_destroy(&actions);
   return pid;
 }
 
