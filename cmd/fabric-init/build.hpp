@@ -11,7 +11,7 @@ namespace fabric::init {
 void set_signals();
 void reset_signals();
 // root.cpp: mounts, pivot_root, working directory.
-void build_root(const Spec& spec);
+void build_root(Spec& spec);
 // names.cpp: host name, the loopback interface, the cgroup namespace.
 void set_names(const Spec& spec);
 // network.cpp: with egress. open_low_ports() before build_root(), while the host's /proc is there.
@@ -23,6 +23,10 @@ void make_listeners();
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
 int restrict_files();
+constexpr int k_landlock_serves = 2;  // ABI 1 forbids every rename across directories
+// secrets.cpp: files in the memory of the new root; values for the environment of tasks.
+void make_secret(const Spec& spec, const wire::MountOp& op, int root);
+void forget_secrets(const Spec& spec);
 // self_check.cpp: reads back what the kernel says about this process.
 void self_check(const Spec& spec);
 // lookup.cpp: refuses when the agent's command could not be executed here.

@@ -109,6 +109,7 @@ Sent send_exits(Init& init) {
     Sent sent = send_packet(init, header, &next->record, -1);
     if (sent != Sent::yes) return sent;
     next->sent = true;
+    if (init.spec.has(wire::k_one_shot)) _exit(0);
   }
 }
 
@@ -267,6 +268,10 @@ void lose_connection(Init& init) {
   init.connection = -1;
   assembled = 0;
   drop_fds();
+  if (init.spec.has(wire::k_one_shot)) {
+    if (init.spec.has(wire::k_walls)) _exit(0);  // the kernel ends with us whatever is in here
+    return shut_down(init, 0);
+  }
   init.orphan_at = monotonic_ns() + init.spec.head->orphan_grace_ns;
 }
 
@@ -306,7 +311,7 @@ void adopt_connection(Init& init, int fd) {
   if (init.connection >= 0) lose_connection(init);
   init.connection = fd;
   init.orphan_at = k_never;
-  init.state_sent = false;
+  init.state_sent = init.spec.has(wire::k_one_shot);
   init.connection_writable_wanted = false;
   for (PendingExit& exit : init.exits) exit.sent = false;
   each_worker([](Worker& worker, void*) { send_again(worker); }, nullptr);

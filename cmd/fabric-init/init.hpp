@@ -44,6 +44,7 @@ struct Input {
 struct Slot {
   Leaf leaf;
   bool busy = false;
+  bool direct = false;  // its descriptors are the caller's own, and so may its session be
   uint64_t attempt = 0;
   pid_t pid = 0;          // of the main process; 0 once it was reaped
   bool announce = false;  // STARTED is still to be sent

@@ -42,7 +42,7 @@ void allow(int ruleset, const char* path, uint64_t rights) {
 
 int restrict_files() {
   long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, 1);
-  if (abi < 2) return 0;  // ABI 1 forbids every rename across directories: worse than none
+  if (abi < k_landlock_serves) return 0;
   const uint64_t all = known_rights(static_cast<int>(abi));
   RulesetAttributes attributes{all, 0, abi >= 6 ? k_scope_abstract_unix | k_scope_signal : 0};
   // An older kernel refuses a size that it does not know.

@@ -146,7 +146,7 @@ void run(Init& init) {
   if (init.epoll < 0 || init.signals < 0 || init.timer < 0) refuse("preparing to run", "", errno);
   watch(init, init.signals, Source::signals, 0, EPOLLIN);
   watch(init, init.timer, Source::timer, 0, EPOLLIN);
-  watch(init, init.spec.listener, Source::listener, 0, EPOLLIN);
+  if (init.spec.listener >= 0) watch(init, init.spec.listener, Source::listener, 0, EPOLLIN);
   adopt_connection(init, k_setup_fd);
   if (init.spec.link >= 0) adopt_link(init, init.spec.link);
   for (;;) {

@@ -83,7 +83,12 @@ void mount_tmpfs(int root, const char* target, uint64_t bytes) {
   attach(make_file_system("tmpfs", k_plain, options), root, target);
 }
 
-void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
+int work_tree(Spec& spec) {
+  if (spec.has(wire::k_one_shot)) receive_parts(spec);
+  return spec.work_tree;
+}
+
+void apply(Spec& spec, const wire::MountOp& op, int root) {
   const char* source = spec.string(op.source);
   const char* target = spec.string(op.target);
   static const char* const no_options[] = {nullptr};
@@ -109,7 +114,7 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
       return attach(clone_tree(AT_FDCWD, source, k_mount_nosuid | k_mount_noexec), root, target);
     case wire::k_work:
       make_directory(root, target, 0755);
-      return attach(work, root, target);
+      return attach(work_tree(spec), root, target);
     case wire::k_tmpfs:
       make_directory(root, target, 01777);
       return mount_tmpfs(root, target, op.argument);
@@ -129,6 +134,10 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
         attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
                target);
       return;
+    case wire::k_secret:
+      return make_secret(spec, op, root);
+    case wire::k_variable:
+      return;
     default:
       refuse("reading the spec", "unknown mount", EPROTO);
   }
@@ -136,18 +145,18 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
 
 }  // namespace
 
-void build_root(const Spec& spec) {
+void build_root(Spec& spec) {
   MountAttributes detach{0, 0, k_propagation_private, 0};
   if (mount_setattr(AT_FDCWD, "/", k_at_recursive, detach) < 0)
     refuse("making mounts private", "/", errno);
   // Before anything covers /tmp, where the work directory may be.
-  int work = spec.work_tree >= 0 ? spec.work_tree
-                                 : clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
+  if (!spec.has(wire::k_work_tree) && *spec.string(spec.head->work_dir) != 0)
+    spec.work_tree = clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
   const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
   int root = make_file_system("tmpfs", k_mount_nosuid, options);  // /dev is in it
   if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)
     refuse("mounting the new root on", "/tmp", errno);
-  for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root, work);
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root);
   MountAttributes read_only{k_mount_rdonly, 0, 0, 0};
   if (mount_setattr(root, "", k_at_empty_path, read_only) < 0)
     refuse("making the new root read-only", "", errno);
@@ -156,6 +165,7 @@ void build_root(const Spec& spec) {
   if (syscall(SYS_pivot_root, ".", ".") < 0) refuse("pivot_root", "", errno);
   if (umount2(".", MNT_DETACH) < 0) refuse("detaching the old root", "", errno);
   close(root);
+  forget_secrets(spec);
   if (chdir("/work") < 0) refuse("entering the work directory", "/work", errno);
 }
 

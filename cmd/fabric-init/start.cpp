@@ -54,12 +54,25 @@ bool install_filter(const Spec& spec) {
   return syscall(SYS_seccomp, 1, 0, &program) == 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2;
 }
 
+// A process group of its own in the session that we were given, and the terminal's foreground one.
+bool lead_terminal(int terminal) {
+  if (setpgid(0, 0) < 0) return false;
+  sigset_t all, before;
+  sigfillset(&all);  // SIGTTOU is sent to who does this from the background
+  sigprocmask(SIG_SETMASK, &all, &before);
+  tcsetpgrp(terminal, getpid());
+  return sigprocmask(SIG_SETMASK, &before, nullptr) == 0;
+}
+
 int run_child(void* context) {
   auto& child = *static_cast<Child*>(context);
   const Spec& spec = *child.spec;
   if (child.slot->leaf.tasks >= 0 && write(child.slot->leaf.tasks, "0", 1) != 1)
     return child_fail(child, "entering the memory group");
-  if (setsid() < 0) return child_fail(child, "setsid");
+  for (uint32_t i = 0; i < spec.join_count; ++i)
+    if (write(spec.joins[i], "0", 1) != 1) return child_fail(child, "entering a group");
+  if (spec.has(wire::k_terminal) ? !lead_terminal(child.stdio[0]) : setsid() < 0)
+    return child_fail(child, "setsid");
   for (int fd = 0; fd < 3; ++fd)
     if (dup2(child.stdio[fd], fd) < 0) return child_fail(child, "setting standard descriptors");
   if (syscall(SYS_close_range, 3, ~0U, 0) < 0) return child_fail(child, "closing descriptors");
@@ -122,7 +135,7 @@ const char* variable(char** envp, const char* name) {
   return nullptr;
 }
 
-char* strings[wire::k_max_strings + 4];
+char* strings[wire::k_max_strings + wire::k_max_variables + 4];
 alignas(16) char child_stack[256 << 10];
 
 bool spawn(Init& init, Slot& slot, Child& child) {
@@ -157,12 +170,28 @@ bool spawn(Init& init, Slot& slot, Child& child) {
   return true;
 }
 
+// Those of the spec win over those of the attempt.
+char** add_variables(const Spec& spec, char** envp, char** end) {
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
+    if (spec.mounts[i].kind != wire::k_variable) continue;
+    char* text = const_cast<char*>(spec.string(spec.mounts[i].source));
+    const size_t name = static_cast<size_t>(strchrnul(text, '=') - text);
+    char** at = envp;
+    while (at != end && (strncmp(*at, text, name) != 0 || (*at)[name] != '=')) ++at;
+    const bool room = end + 2 < strings + sizeof strings / sizeof *strings;
+    if (at == end && room) *++end = nullptr;
+    if (at != end) *at = text;
+  }
+  return end;
+}
+
 void begin(Init& init, uint32_t number, StartMessage& message) {
   Slot& slot = init.slots[number];
   const wire::StartHead& head = message.head;
   const bool worker = (head.flags & wire::k_worker) != 0;
+  const bool direct = (head.flags & wire::k_direct) != 0;
   Child child{&init.spec, &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1}};
-  char** end = child.envp + head.envc;
+  char** end = add_variables(init.spec, child.envp, child.envp + head.envc);
   if (init.spec.has(wire::k_walls) && variable(child.envp, "HOME") == nullptr) {
     static char home[] = "HOME=/work";
     *end++ = home;
@@ -177,10 +206,10 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.input = Input{};
   slot.output[0] = slot.output[1] = Output{};
   int theirs[3] = {-1, -1, -1};
-  bool piped = make_pipe(slot.input.pipe, theirs[0], false) &&
-               make_pipe(slot.output[0].pipe, theirs[1], true) &&
-               make_pipe(slot.output[1].pipe, theirs[2], true);
-  for (int i = 0; i < 3; ++i) child.stdio[i] = theirs[i];
+  bool piped = direct || (make_pipe(slot.input.pipe, theirs[0], false) &&
+                          make_pipe(slot.output[0].pipe, theirs[1], true) &&
+                          make_pipe(slot.output[1].pipe, theirs[2], true));
+  for (int i = 0; i < 3; ++i) child.stdio[i] = direct ? message.fds[i] : theirs[i];
   begin_measuring(slot.leaf);
   const Counters before = count(init.spec);
   if (!piped) {
@@ -203,6 +232,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   }
 
   slot.busy = true;
+  slot.direct = direct;
   slot.attempt = message.attempt;
   slot.announce = (head.flags & wire::k_announce) != 0;
   slot.stop_signal = head.stop_signal > 0 && head.stop_signal < 65 ? head.stop_signal : SIGTERM;
@@ -217,6 +247,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.throttled_before_ns = before.throttled_ns;
   slot.refused_before = before.pids_refused;
   publish_slot(init, number);
+  if (direct) return;  // the caller of start_attempt() closes our copies of its descriptors
   slot.input.file = message.fds[0];
   slot.input.regular = is_regular(message.fds[0]);
   if (message.fds[0] >= 0) {

@@ -45,7 +45,8 @@ constexpr auto k_agent = std::to_array<JsonField<AgentView>>({
     {"cpu_seconds", "Processor time of its sandbox since it was made; null when not known.",
      [](Writer& w, const AgentView& v) { v.usage ? w.number(v.usage->cpu_seconds) : w.null(); }},
     {"pids", "Processes in its sandbox now; null when not known.",
-     [](Writer& w, const AgentView& v) { v.usage ? w.integer(v.usage->pids) : w.null(); }},
+     [](Writer& w, const AgentView& v) { v.usage ? write_count(w, v.usage->pids) : static_cast<void>(w.null()); }},
+    {"degraded", "What of its sandbox is weaker than asked for, with causes; empty when nothing is.", [](Writer& w, const AgentView& v) { write_list(w, v.agent.degraded); }},
 });
 
 void write_supervisor(Writer& w, const SupervisorStatus& s) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/sandbox_flags.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -38,6 +39,16 @@ std::string absolute_rule(const std::string& rule) {
   const size_t colon = rule.find(':');
   const std::string host = absolute(std::string_view(rule).substr(0, colon));
   return colon == std::string::npos ? host : host + rule.substr(colon);
+}
+
+// NAME=file:PATH... with PATH made absolute.
+std::string absolute_secret(const std::string& rule) {
+  const size_t at = rule.find("=file:");
+  if (at == std::string::npos) return rule;
+  const size_t from = at + 6;
+  const size_t end = std::min(rule.find(',', from), rule.size());
+  return rule.substr(0, from) + absolute(std::string_view(rule).substr(from, end - from)) +
+         rule.substr(end);
 }
 
 // NAME=VALUE, or NAME alone for the value that the caller has.
@@ -85,7 +96,10 @@ Status read_sandbox_flags(const Arguments& arguments, config::AgentFlags& flags)
     if (!arguments.has(list.option)) continue;
     const bool of_host = list.option == "--ro" || list.option == "--rw";
     for (const std::string& rule : arguments.values(list.option))
-      (flags.rules.*list.member).push_back(of_host ? absolute_rule(rule) : rule);
+      (flags.rules.*list.member)
+          .push_back(of_host                     ? absolute_rule(rule)
+                     : list.option == "--secret" ? absolute_secret(rule)
+                                                 : rule);
   }
   flags.env = TRY(read_env(arguments));
   return {};

@@ -111,10 +111,13 @@ std::string agents_table(const std::vector<AgentView>& agents) {
   for (const AgentView& view : agents) {
     const Agent& agent = view.agent;
     const bool unhealthy = agent.health == Health::unhealthy;
-    const std::string state(unhealthy ? to_string(agent.health) : to_string(view.shown_state()));
+    std::string state(unhealthy ? to_string(agent.health) : to_string(view.shown_state()));
+    if (!agent.degraded.empty()) state += ", weaker";
     const uint64_t failed = view.tasks.failed + view.tasks.timed_out;
     table.add({agent.definition.id,
-               {state, unhealthy ? Colour::red : colour_of(view.shown_state())},
+               {state, unhealthy                 ? Colour::red
+                       : !agent.degraded.empty() ? Colour::yellow
+                                                 : colour_of(view.shown_state())},
                agent.definition.model,
                std::to_string(view.tasks.pending),
                std::to_string(view.tasks.running),
@@ -140,6 +143,8 @@ std::string agent_facts(const AgentView& view, WallTime now) {
   if (definition.kind != AgentKind::external) {
     facts.add("isolation", std::string(to_string(definition.isolation)));
     facts.add("limits", limits_in_words(definition.limits));
+    for (const std::string& weaker : view.agent.degraded)
+      facts.add("weaker", weaker, Colour::yellow);
   }
   if (!definition.user.empty()) facts.add("user", definition.user);
   if (!definition.labels.empty()) facts.add("labels", pairs_in_words(definition.labels));

@@ -132,4 +132,10 @@ Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string
   return agent;
 }
 
+Result<AgentDefinition> sandbox_of_flags(const AgentFlags& flags) {
+  AgentDefinition agent;
+  TRY_STATUS(apply_flags(flags, agent));
+  return agent;
+}
+
 }  // namespace fabric::config

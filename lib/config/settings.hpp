@@ -86,6 +86,8 @@ Result<Settings> load_settings(const Workspace& workspace);
 // neither flags nor agent.toml give a command (an external agent has none); id checked.
 Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
                                    const AgentFlags& flags);
+// What the flags alone say, on top of the defaults: for a sandbox without a workspace.
+Result<AgentDefinition> sandbox_of_flags(const AgentFlags& flags);
 // Every effective value in key order; with `agent`, those of its definition too.
 Result<std::vector<EffectiveValue>> show(const Workspace& workspace, const std::string& agent);
 // Every problem of every file of the workspace's layers, not only the first.

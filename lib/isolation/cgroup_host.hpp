@@ -35,7 +35,11 @@ struct CgroupHost {
   [[nodiscard]] std::vector<const CgroupBase*> all() const;
 };
 
-Result<CgroupHost> open_cgroup_host(const std::string& root);
+// Hierarchies of v1 in which groups are made; of v2 there is only one.
+struct WantedGroups {
+  bool memory = true, cpu = true, cpuacct = true, pids = true, unified = true;
+};
+Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted = {});
 // Removes the roots, unless a sandbox is left in them.
 void leave_cgroup_host(const CgroupHost& host);
 // The same for the groups in which process `pid` is, if it is in one called `name`: a sandbox may

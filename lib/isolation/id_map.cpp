@@ -42,9 +42,17 @@ Status write_map(pid_t pid, const char* file, uint32_t inside, uint32_t outside)
   return write_all(map.get(), std::to_string(inside) + " " + std::to_string(outside) + " 1\n");
 }
 
+void reap(pid_t& child) {
+  while (child != 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  child = 0;
+}
+
 // A user namespace is made by a process in it; the namespace stays when its descriptor does.
-Result<Fd> make_map(IdPair owner, IdPair agent) {
+Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
   alignas(16) static std::array<char, 16384> stack;
+  static pid_t earlier = 0;  // killed, and perhaps not gone from the stack yet
+  reap(earlier);
   CloneArguments arguments;
   arguments.flags = k_clone_vm | CLONE_NEWUSER | k_clone_clear_sighand;
   arguments.exit_signal = SIGCHLD;
@@ -58,8 +66,8 @@ Result<Fd> make_map(IdPair owner, IdPair agent) {
   if (mapped) mapped = write_map(pid, "gid_map", owner.gid, agent.gid);
   auto descriptor = open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
   ::kill(pid, SIGKILL);  // our own child, not yet waited for: the pid is surely it
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  earlier = pid;
+  if (wait) reap(earlier);
   if (!mapped) return fail(std::move(mapped).error());
   return descriptor;
 }
@@ -91,7 +99,7 @@ Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
   auto key = std::pair{owner, agent};
   auto at = kept_.find(key);
   if (at != kept_.end()) return &at->second;
-  Fd map = TRY(make_map(owner, agent));
+  Fd map = TRY(make_map(owner, agent, !leave_helper));
   if (kept_.size() >= k_most_kept) kept_.erase(kept_.begin());
   return &kept_.emplace(key, std::move(map)).first->second;
 }

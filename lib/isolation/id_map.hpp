@@ -23,6 +23,9 @@ struct IdPair {
 class IdMaps {
  public:
   Result<const Fd*> get(IdPair owner, IdPair agent);
+  // For a process that ends soon: the helper that made the namespace is killed and not waited for,
+  // which may take until the scheduler comes by.
+  bool leave_helper = false;
 
  private:
   std::map<std::pair<IdPair, IdPair>, Fd> kept_;

@@ -11,6 +11,10 @@
 //     supervisor  GO                          init  STATE, and from now on this is the connection
 //   a later supervisor connects to the listening socket: init says STATE, the older connection is
 //   closed, and every exit and line that was not acknowledged is sent again.
+//
+//   one command and no more (k_one_shot): neither READY nor STATE; SPEC has no descriptors, they
+//   come with PARTS while the init builds already. START may follow at once. The init says EXIT, or
+//   FAILED, and ends; it ends too when its maker does.
 #pragma once
 
 #include <stddef.h>
@@ -23,6 +27,7 @@ constexpr uint32_t k_max_packet = 32U << 10;  // header included
 constexpr uint32_t k_max_spec = 96U << 10;    // one packet, sent once while the queue is empty
 constexpr uint32_t k_max_slots = 64;
 constexpr uint32_t k_max_strings = 8192;  // argv and env together
+constexpr uint32_t k_max_variables = 64;  // that a spec adds to the environment of tasks
 constexpr uint32_t k_max_start = 128U << 10;
 constexpr uint32_t k_max_line = 1U << 20;            // from a worker
 constexpr uint32_t k_max_request = 2U << 20;         // to a worker
@@ -34,6 +39,7 @@ enum MessageType : uint16_t {
   k_ready,
   k_failed,
   k_go,
+  k_parts,  // of k_one_shot, in the place of GO; value: PartFlags
   // supervisor to init
   k_start = 16,  // value: the no-progress limit in ns, 0: none (an init older than it overlooks it)
   k_signal,      // value: signal number
@@ -78,6 +84,7 @@ enum StartFlags : uint32_t {
   k_has_output = 4,
   k_has_error = 8,
   k_announce = 16,  // say STARTED
+  k_direct = 32,    // the three descriptors become 0, 1 and 2 themselves: no pipes, nothing relayed
 };
 struct StartHead {
   uint32_t slot;
@@ -168,9 +175,12 @@ enum SpecFlags : uint32_t {
   k_memory_v1 = 32,
   k_cgroup_namespace = 64,
   k_memory_v2 = 128,  // the unified leaf has a memory controller
-  k_egress = 2048,    // a link to the egress process comes along, after the work tree
+  k_one_shot = 1024,
+  k_egress = 2048,              // a link to the egress process comes along, after the work tree
+  k_landlock_required = 16384,  // refuse when the kernel has no Landlock that serves
   k_cpu_stat = 1U << 16,
   k_pids_events = 1U << 17,
+  k_terminal = 1U << 18,  // the command keeps the session of its maker, for job control
 };
 // 0: none.
 struct TaskLimits {
@@ -180,6 +190,10 @@ struct TaskLimits {
   uint64_t pending_signals;
   uint64_t output_rate;  // bytes a second of each stream
 };
+// Descriptors of PARTS, in this order; whatever follows them are `tasks` files of v1 groups, to
+// each of which the command's process writes 0.
+enum PartFlags : uint64_t { k_part_work = 1, k_part_unified = 2, k_part_memory = 4 };
+constexpr uint32_t k_max_joins = 8;
 struct SpecHead {
   uint32_t version;
   uint32_t flags;
@@ -209,6 +223,8 @@ enum MountKind : uint32_t {
   k_devpts,
   k_read_only,  // target itself becomes read-only, if it exists
   k_hide,       // target becomes /dev/null, if it exists
+  k_secret,     // file of the agent's own, mode 0400; source: `argument` bytes, which may be any
+  k_variable,   // source: NAME=VALUE for the environment of every task
 };
 struct MountOp {
   uint32_t kind;

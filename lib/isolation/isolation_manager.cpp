@@ -11,17 +11,19 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <map>
 
 #include "base/process.hpp"
 #include "isolation/control_socket.hpp"
 #include "isolation/egress_plan.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
+#include "isolation/namespace_refusal.hpp"
 #include "isolation/process_identity.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
+#include "isolation/secrets.hpp"
 #include "isolation/spec_encoder.hpp"
 
 namespace fabric {
@@ -46,14 +48,7 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   std::memcpy(&header, packet.data(), sizeof header);
   if (header.type == wire::k_ready) return {};
   std::string what(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header);
-  const bool command = what.starts_with("command not found") ||
-                       what.starts_with("interpreter not found") ||
-                       what.starts_with("command not executable");
-  if (command)
-    return fail(ErrorCode::not_found, what,
-                "inside the sandbox only the host's system directories "
-                "and the work directory (as /work) are visible");
-  return fail_errno(static_cast<int>(header.value), what);
+  return fail(init_refusal(what, static_cast<int>(header.value)));
 }
 
 // One may know hierarchies that the other does not: a group that both have decides.
@@ -68,26 +63,6 @@ bool same_place(const CgroupHost& a, const CgroupHost& b) {
 
 }  // namespace
 
-struct IsolationManager::State {
-  std::string boot_id;
-  Fd binary, dev_null;
-  CgroupHost cgroups;
-  HostFeatures features;
-  SeccompFilter filter;
-  MountPlan host_plan;
-  IdMaps maps;
-  IdPair self;
-  // Of adopted sandboxes that a supervisor made elsewhere in the hierarchy, by name: when its init
-  // has ended nothing else would tell where they are.
-  std::map<std::string, CgroupHost> elsewhere;
-
-  Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent);
-  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent) const;
-  Result<Sandbox> build(const SandboxSpec& spec);
-  // The groups of a sandbox: ours, or where its process really is.
-  Result<ResourceUsage> usage(const SandboxIdentity& identity) const;
-};
-
 IsolationManager::IsolationManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
 IsolationManager::IsolationManager(IsolationManager&&) noexcept = default;
 IsolationManager& IsolationManager::operator=(IsolationManager&&) noexcept = default;
@@ -98,31 +73,52 @@ Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
   auto state = std::make_unique<State>();
   state->boot_id = TRY(boot_id());
   // Above the numbers that the child gives away (launcher.cpp).
-  Fd sealed = TRY(seal_binary(init_binary));
-  int copy = ::fcntl(sealed.get(), F_DUPFD_CLOEXEC, 10);
-  if (copy < 0) return fail_errno(errno, "duplicating a descriptor");
-  state->binary = Fd(copy);
-  state->dev_null = TRY(open_file("/dev/null", O_RDWR));
+  state->binary = TRY(move_above(TRY(seal_binary(init_binary))));
   state->cgroups = TRY(open_cgroup_host(cgroup_root));
-  state->features = find_features(state->cgroups, state->maps);
-  state->filter = TRY(compile_seccomp_policy(default_seccomp_policy()));
-  state->host_plan = make_host_plan();
-  state->self = {::geteuid(), ::getegid()};
+  state->features = cheap_features(state->cgroups);
+  TRY_STATUS(state->prepare());
   return IsolationManager(std::move(state));
 }
 
 void IsolationManager::remove_empty_root() { leave_cgroup_host(state_->cgroups); }
 
-const HostFeatures& IsolationManager::features() const { return state_->features; }
+const HostFeatures& IsolationManager::features() const { return state_->probed(); }
 
-Status IsolationManager::check(const SandboxSpec& spec) const {
-  return check_spec(spec, state_->features);
+Status IsolationManager::State::prepare(bool whole) {
+  self = {::geteuid(), ::getegid()};
+  dev_null = TRY(open_file("/dev/null", O_RDWR));
+  filter = builtin_seccomp_filter();
+  if (whole) host_plan = make_host_plan();
+  return {};
 }
 
-Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent) {
+const HostFeatures& IsolationManager::State::probed() {
+  if (!features_probed) probe_features(features, maps);
+  features_probed = true;
+  return features;
+}
+
+Error IsolationManager::State::explained(Error error, const SandboxSpec& spec) {
+  const bool known = error.code != ErrorCode::failed || spec.level == IsolationLevel::none;
+  if (known || probed().namespaces) return error;
+  return namespaces_lacking(features);
+}
+
+Status IsolationManager::check(const SandboxSpec& spec) const {
+  return check_spec(spec, state_->probed());
+}
+
+Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent,
+                                              std::vector<std::string>& degraded) {
   const Fd* map = TRY(maps.get(self, agent));
   auto mapped = open_mapped_tree(spec.work_dir, *map);
   if (mapped) return mapped;
+  TRY_STATUS(
+      weaken(spec, degraded,
+             "the files of the work directory change their owner to " + std::to_string(agent.uid),
+             mapped.error().message,
+             "put the work directory on a file system that can be mapped (ext4, xfs, btrfs, "
+             "tmpfs)"));
   TRY_STATUS(change_owner(spec.work_dir, agent));
   return open_plain_tree(spec.work_dir);
 }
@@ -153,11 +149,15 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     init.filter = &filter;
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
     if (wants_egress(spec.options)) add_resolver(init.mounts);
+    if (features.landlock_abi >= k_least_landlock) init.flags |= wire::k_landlock_required;
   }
+  TRY_STATUS(add_secrets(spec, init.mounts));
   return init;
 }
 
-Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
+Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
+  std::vector<std::string> degraded;
+  const SandboxSpec spec = TRY(within_means(asked, features, degraded));
   const bool walls = spec.level == IsolationLevel::process;
   const bool change_user = walls && self.uid == 0;
   const uint32_t id = k_first_agent_uid + spec.number;
@@ -169,7 +169,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   init.journal_next = position.next;
   init.journal_sequence = position.sequence;
   Fd work;
-  if (change_user) work = TRY(work_tree(spec, agent));
+  if (change_user) work = TRY(work_tree(spec, agent, degraded));
   SandboxCgroup groups =
       TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
                               change_user ? std::optional(agent.uid) : std::nullopt));
@@ -194,9 +194,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   Launch how;
   how.binary = binary.get();
   // Above the numbers that the child gives away, as the binary is.
-  int high = ::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10);
-  if (high < 0) return fail_errno(errno, "duplicating a descriptor");
-  theirs = Fd(high);
+  theirs = TRY(move_above(std::move(theirs)));
   how.setup = theirs.get();
   how.dev_null = dev_null.get();
   how.join = &groups.join;
@@ -222,18 +220,22 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
                            spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
-  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
+  return Sandbox{std::move(identity),
+                 std::move(launched.pidfd),
+                 InitConnection(std::move(ours)),
+                 std::move(degraded),
                  std::string(spec.limits.disk_bytes != 0 ? k_disk_watched : ""),
                  std::move(link.first)};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
-  TRY_STATUS(in_context(check(spec), spec.name));
+  TRY_STATUS(in_context(check_spec(spec, state_->features), spec.name));
   auto made = state_->build(spec);
   if (made) return made;
   (void)remove_sandbox_cgroup(state_->cgroups, spec.cgroup, k_patience);
   (void)remove_socket(spec.control_socket);
-  return in_context(std::move(made), spec.name);
+  return in_context(Result<Sandbox>(fail(state_->explained(std::move(made).error(), spec))),
+                    spec.name);
 }
 
 Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity) {

@@ -59,8 +59,8 @@ struct Sandbox {
   SandboxIdentity identity;
   Fd pidfd;  // readable when init has ended
   InitConnection connection;
-  std::string
-      disk_quota;  // k_disk_..., how the limit of the work directory is kept; "" without one
+  std::vector<std::string> degraded = {};  // what is weaker than asked for, with causes
+  std::string disk_quota = {};  // k_disk_..., how the limit of the work directory is kept; "" without one
   // With egress, of a new sandbox: our end of the link to its init, for the egress process.
   Fd egress_link = {};
 };
@@ -81,6 +81,18 @@ struct AttemptUsage {
   uint64_t io_read_bytes = 0, io_written_bytes = 0;  // of its living processes
 };
 
+// One command in a sandbox of its own, and how it ended.
+struct OneCommand {
+  std::vector<std::string> argv, env;  // as in StartRequest
+  Duration timeout;                    // 0: none
+  Duration grace = Duration::seconds(5);
+  bool terminal = false;  // descriptor 0 is one whose foreground the command gets
+};
+struct OneEnd {
+  AttemptExit exit;
+  std::vector<std::string> degraded;
+};
+
 struct ResourceUsage {
   uint64_t memory_bytes = 0;
   uint64_t memory_peak_bytes = 0;
@@ -98,7 +110,7 @@ struct ResourceUsage {
   std::vector<AttemptUsage> attempts;  // that run now; empty when its init does not tell
 };
 
-// How this machine lets us limit and kill (found by trying, once, at open).
+// How this machine lets us limit and kill (found by trying; what takes time, when it is asked for).
 enum class CgroupMode : uint8_t { none, v1, hybrid, v2 };
 struct HostFeatures {
   CgroupMode cgroups = CgroupMode::none;
@@ -121,6 +133,13 @@ class IsolationManager {
   [[nodiscard]] const HostFeatures& features() const;
   // Refused with ErrorCode::unavailable, and what to type, when this machine cannot do it.
   [[nodiscard]] Status check(const SandboxSpec& spec) const;
+
+  // Makes a sandbox from `spec` (its slots, socket, journal, generation and cgroup are not used; no
+  // work_dir: an empty one in memory), runs one command in it with descriptors 0, 1 and 2 of this
+  // process and waits for its end. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to the
+  // command meanwhile. Needs no manager: what takes long is done while the init builds already.
+  static Result<OneEnd> run_once(const std::string& init_binary, const SandboxSpec& spec,
+                                 const OneCommand& command);
 
   // Blocks until init says that it is ready (a millisecond) or why it is not. On failure nothing is
   // left: no process, cgroup, socket or mount.

@@ -35,8 +35,11 @@ Kind kind_of(const std::string& path, std::string* link_text = nullptr) {
 // A small text is copied into the new root, which costs less than a mount and its removal.
 void add_file(MountPlan& plan, const std::string& target) {
   constexpr size_t k_small = 16384;
-  auto text = read_file("/" + target, size_t{4} << 20);
-  if (text && text->size() <= k_small && text->find('\0') == std::string::npos)
+  struct stat status {};
+  const bool small =
+      ::stat(("/" + target).c_str(), &status) == 0 && status.st_size <= static_cast<off_t>(k_small);
+  auto text = small ? read_file("/" + target, 2 * k_small) : Result<std::string>(std::string());
+  if (small && text && text->size() <= k_small && text->find('\0') == std::string::npos)
     plan.push_back({wire::k_text_file, std::move(*text), target});
   else
     plan.push_back({wire::k_bind_file, "/" + target, target});

@@ -15,6 +15,8 @@ using SeccompFilter = std::vector<wire::Instruction>;
 
 // The policy that was embedded at build time.
 std::string_view default_seccomp_policy();
+// The same compiled, at build time too: neither the TOML nor libseccomp is touched.
+const SeccompFilter& builtin_seccomp_filter();
 // ErrorCode::usage for what the format does not know; system calls of unknown name are skipped.
 Result<SeccompFilter> compile_seccomp_policy(std::string_view toml);
 

@@ -164,6 +164,9 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   entry.agent.boot_id = sandbox->identity.boot_id;
   Fd egress_link = std::move(sandbox->egress_link);
   entry.agent.disk_quota = sandbox->disk_quota;
+  entry.agent.degraded = sandbox->degraded;
+  for (const std::string& weaker : sandbox->degraded)
+    log::warn("sandbox is weaker", {{"agent", id}, {"what", weaker}});
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
   watch_disk(entry);
@@ -182,7 +185,7 @@ void SupervisorCore::make_ready(Entry& entry) {
       [this, agent, ready](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
         *ready = TRY(LifecycleManager(txn, clock_.now())
                          .sandbox_ready(agent.definition.id, agent.pid, agent.pid_start_time,
-                                        agent.boot_id, agent.disk_quota));
+                                        agent.boot_id, agent.disk_quota, agent.degraded));
         dispatcher.available(*ready);
         return {};
       },

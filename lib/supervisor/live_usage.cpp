@@ -102,7 +102,7 @@ LiveUsageList decode_live_usage(const json::Value& result) {
     if (const json::Value* hosts = json::find(member.value, "net_hosts"); hosts && hosts->IsArray())
       for (const json::Value& host : hosts->GetArray())
         if (host.IsObject())
-          usage.hosts.push_back({json::get_string(host, "host").value_or(""),
+          usage.hosts.push_back({std::string(json::get_string(host, "host").value_or("")),
                                  count_in(host, "in_bytes"), count_in(host, "out_bytes"),
                                  count_in(host, "connections")});
     agents.emplace_back(std::string(json::text_of(member.name)), std::move(usage));
