@@ -94,7 +94,8 @@ class AgentScheduler {
   };
   // not_found when unknown; failed when already terminal.
   Result<Cancelled> cancel(std::string_view id);
-  // Those that match and have not ended. Nothing is changed when `dry_run`.
+  // Those that match and have not ended, as many as the filter's limit says of each state, newest
+  // first. Nothing is changed when `dry_run`.
   Result<std::vector<Cancelled>> cancel_matching(const store::TaskFilter& filter, bool dry_run);
   // For the end of an agent: pending tasks are cancelled, running ones marked. Returns how many.
   struct AgentGone {

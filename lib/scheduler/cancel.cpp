@@ -33,7 +33,6 @@ Result<std::vector<AgentScheduler::Cancelled>> AgentScheduler::cancel_matching(
     if (filter.state && *filter.state != state) continue;
     store::TaskFilter wanted = filter;
     wanted.state = state;
-    wanted.limit = 0;
     for (Task& task : TRY(txn_.list_tasks(wanted))) {
       if (dry_run) {
         done.push_back({std::move(task), state, {}});

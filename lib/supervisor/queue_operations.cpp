@@ -89,16 +89,24 @@ Result<store::TaskFilter> filter_of(const Value& params) {
       if (!member.value.IsString()) return malformed("'metadata' must hold strings");
       filter.metadata.emplace_back(json::text_of(member.name), json::text_of(member.value));
     }
-  filter.limit = 0;
+  filter.before = TRY(number_of(params, "before"));
   return filter;
 }
 
+// A page of them: other requests get their turn between two.
 Result<std::string> cancel_matching(const Call& call) {
-  const store::TaskFilter filter = TRY(filter_of(call.params));
+  constexpr size_t k_page = 1000;
+  store::TaskFilter filter = TRY(filter_of(call.params));
+  filter.limit = k_page;
+  if (filter.state != TaskState::pending && filter.state != TaskState::running)
+    return malformed("'state' must be pending or running");
   const bool dry_run = json::get_bool(call.params, "dry_run").value_or(false);
   Writer w;
   w.begin_object().key("tasks").begin_array();
-  for (AgentScheduler::Cancelled& c : TRY(call.scheduler().cancel_matching(filter, dry_run))) {
+  std::vector<AgentScheduler::Cancelled> page =
+      TRY(call.scheduler().cancel_matching(filter, dry_run));
+  const uint64_t next = page.size() == k_page ? page.back().task.sequence : 0;
+  for (AgentScheduler::Cancelled& c : page) {
     w.begin_object().field("id", c.task.id).field("was", to_string(c.was));
     w.key("also_cancelled").begin_array();
     for (const std::string& id : c.dependents) w.string(id);
@@ -106,7 +114,9 @@ Result<std::string> cancel_matching(const Call& call) {
     if (c.task.state == TaskState::running && !dry_run)
       call.context.to_stop.push_back(std::move(c.task));
   }
-  w.end_array().end_object();
+  w.end_array();
+  if (next != 0) w.field("next", next);
+  w.end_object();
   return w.take();
 }
 
