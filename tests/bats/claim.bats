@@ -253,3 +253,26 @@ lease_runs_out() {
   expect_equal "$(field_of t1 state) $(field_of t2 state)" 'cancelled cancelled'
   refused 1 'too late' fabric complete t1 --lease "$number" --result x
 }
+
+# A task whose running time is over while it is leased.
+running_time_ends() {
+  task "$1" --timeout 300ms
+  number=$(lease --lease 1h)
+  run fabric wait "$1" --timeout 10s
+  expect_equal "$(field_of "$1" state) $(field_of "$1" reason)" 'timed_out timeout'
+  refused 1 'too late' fabric complete "$1" --lease "$number" --result x
+}
+
+@test "the running time of a claimed task counts from its claim and ends the lease" {
+  anna
+  with_a_supervisor
+  running_time_ends t1
+}
+
+@test "claim says until when the running time lets the task be held" {
+  anna
+  task t1 --timeout 5m
+  fabric claim anna --lease 1h --json >claim
+  [ "$(jq -r .lease_until claim)" = "$(fabric status t1 --json | jq -r .lease_until)" ]
+  fabric status t1 --json | jq -e '(.lease_until[:19] + "Z" | fromdate) - (.started_at[:19] + "Z" | fromdate) == 300'
+}
