@@ -80,16 +80,6 @@ class Client {
   // Stops the supervisor and every agent's processes; pending tasks stay queued.
   Result<DownReply> down();
 
-  // Live resource use of an agent's sandbox.
-  struct Usage {
-    uint64_t memory_bytes = 0;
-    double cpu_seconds = 0;
-    uint32_t pids = 0;
-    WallTime heartbeat_at;  // of a worker: when it last said anything
-  };
-  // By agent id; agents without a sandbox are absent. Empty without a supervisor.
-  Result<std::vector<std::pair<std::string, Usage>>> usage();
-
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   ~Client();
