@@ -276,3 +276,24 @@ running_time_ends() {
   [ "$(jq -r .lease_until claim)" = "$(fabric status t1 --json | jq -r .lease_until)" ]
   fabric status t1 --json | jq -e '(.lease_until[:19] + "Z" | fromdate) - (.started_at[:19] + "Z" | fromdate) == 300'
 }
+
+@test "a claim whose claimer went away before the answer is given back at once" {
+  requires python3
+  anna
+  with_a_supervisor
+  task t1
+  supervisor=$(supervisor_pid)
+  # Who was gone before it was accepted would be turned away: so first it is heard.
+  python3 - "$supervisor" <<'END'
+import os, signal, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(".fabric/run/control.sock")
+s.sendall(b'{"id":1,"method":"ping"}\n')
+s.recv(100)
+os.kill(int(sys.argv[1]), signal.SIGSTOP)
+s.sendall(b'{"id":2,"method":"claim","params":{"agent":"anna","lease_seconds":600}}\n')
+END
+  kill -CONT "$supervisor"
+  wait_until 10 sh -c "'$FABRIC' events --task t1 | grep 'its claimer went away'"
+  expect_equal "$(fabric claim anna --json | jq -c '[.id, .attempt]')" '["t1",2]'
+}
