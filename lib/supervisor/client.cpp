@@ -192,11 +192,12 @@ Result<std::string> Client::State::perform_here(const Ownership& proof, std::str
   });
 }
 
-Result<json::Document> Client::perform(std::string_view method, const std::string& params_json) {
+Result<json::Document> Client::perform(std::string_view method, const std::string& params_json,
+                                       Duration patience) {
   const json::Document params = TRY(json::parse(params_json));
   for (;;) {
     if (supervised()) {
-      const control::Answer answer = TRY(state_->call(method, params_json, k_answer_patience));
+      const control::Answer answer = TRY(state_->call(method, params_json, patience));
       json::Document result;
       result.CopyFrom(answer.result(), result.GetAllocator());
       return result;

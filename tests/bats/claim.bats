@@ -297,3 +297,14 @@ END
   wait_until 10 sh -c "'$FABRIC' events --task t1 | grep 'its claimer went away'"
   expect_equal "$(fabric claim anna --json | jq -c '[.id, .attempt]')" '["t1",2]'
 }
+
+@test "claim --wait=DURATION ends in time when the supervisor does not answer" {
+  anna
+  with_a_supervisor
+  supervisor=$(supervisor_pid)
+  kill -STOP "$supervisor"
+  run --separate-stderr timeout 20 "$FABRIC" claim anna --wait=1s
+  kill -CONT "$supervisor"
+  expect_status 8
+  expect_match "$stderr" 'the supervisor does not answer'
+}

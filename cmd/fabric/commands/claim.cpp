@@ -153,6 +153,14 @@ Status sleep_until_ready(const config::Workspace& workspace, const Options& opti
   return waited;
 }
 
+// How long a supervisor may take to answer. What comes later than the caller wants it is given
+// back.
+Duration patience_with(const Options& options) {
+  constexpr Duration k_least = Duration::seconds(2);
+  constexpr Duration k_most = Duration::seconds(60);
+  return options.patience ? std::clamp(*options.patience, k_least, k_most) : k_most;
+}
+
 Result<json::Document> claim(const config::Workspace& workspace, const Options& options) {
   Writer params;
   params.begin_object().field("agent", options.agent);
@@ -163,7 +171,7 @@ Result<json::Document> claim(const config::Workspace& workspace, const Options& 
     const Mark mark = TRY(mark_now(workspace, options.agent));
     {
       Client client = TRY(Client::open(workspace));
-      json::Document task = TRY(client.perform("claim", params.text()));
+      json::Document task = TRY(client.perform("claim", params.text(), patience_with(options)));
       if (json::find(task, "id")) return task;
     }
     if (!options.wait)
