@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/views.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 
 #include "base/size.hpp"
 #include "fabric/text.hpp"
-#include "store/ownership.hpp"
 
 namespace fabric::cmd {
 
@@ -31,12 +32,22 @@ std::string cpu_in_words(double seconds) {
 }  // namespace
 
 UsageList live_usage(const config::Workspace& workspace) {
-  const auto holder = store::Ownership::holder(workspace.owner_path());
-  if (!holder || !*holder) return {};
-  auto client = Client::open(workspace);
-  if (!client || !client->supervised()) return {};
-  auto usage = client->usage();
-  return usage ? *std::move(usage) : UsageList{};
+  constexpr Duration k_patience = Duration::seconds(3);
+  UsageWatch watch(workspace.control_socket());
+  watch.ask();
+  const MonoTime deadline = system_clock().monotonic() + k_patience;
+  while (watch.fd() >= 0) {
+    pollfd wait{watch.fd(), POLLIN, 0};
+    const int64_t left = (deadline - system_clock().monotonic()).to_millis();
+    const int ready = ::poll(&wait, 1, static_cast<int>(std::max<int64_t>(left, 0)));
+    if (ready == 0) {
+      note("the supervisor does not answer; is it stopped? see: ps -o pid,stat,cmd -C fabric");
+      break;
+    }
+    if (ready < 0) continue;
+    if (auto usage = watch.take()) return *std::move(usage);
+  }
+  return {};
 }
 
 Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageList& usage) {

@@ -164,6 +164,8 @@ class AgentScheduler {
   Status find_queue(Task& task);
   Status check_depth(const Task& task, Depth::Of of = Depth::Of::added);
   Status full(const Task& task, const Depth& depth, bool workspace) const;
+  Result<std::optional<uint64_t>> oldest_pending(QueueNumber queue) const;
+  Result<std::optional<uint64_t>> oldest_pending() const;
   Result<std::vector<Dependency*>> dependencies_of(const Task& task);
   Status add(Task& task, const std::vector<Dependency*>& dependencies);
   Result<bool> settle_at_once(Task& task, const std::vector<Dependency*>& dependencies,
@@ -191,6 +193,8 @@ class AgentScheduler {
   Status keep_attempt(const Task& task, const Outcome& outcome);
   Result<bool> expand_payload(Task& task);
   Result<Task> leased(std::string_view id, uint64_t lease, bool* ended) const;
+  Result<WallTime> lease_end(const Task& task, Duration lease) const;
+  Result<Duration> running_limit(const Task& task) const;
   Status decide_due(uint64_t sequence);
   Result<size_t> tick_recurring();
   Status run_recurring(Recurring& recurring);

@@ -71,24 +71,15 @@ class Client {
   // `external`.
   Result<SpawnReply> spawn(const AgentDefinition& definition);
   // A call that is one transaction (operations.hpp): parameters and result are JSON. Direct when no
-  // supervisor runs; then what time has brought is decided first.
-  Result<json::Document> perform(std::string_view method, const std::string& params_json);
+  // supervisor runs; then what time has brought is decided first. `patience`: with a supervisor.
+  Result<json::Document> perform(std::string_view method, const std::string& params_json,
+                                 Duration patience = Duration::seconds(60));
   // Running tasks: returns once the stop has begun; the task ends as cancelled.
   Result<CancelReply> cancel(const std::string& task_id);
   // Ends the agent, its running tasks and its pending ones; returns when nothing of it is left.
   Result<TerminateReply> terminate(const std::string& agent_id);
   // Stops the supervisor and every agent's processes; pending tasks stay queued.
   Result<DownReply> down();
-
-  // Live resource use of an agent's sandbox.
-  struct Usage {
-    uint64_t memory_bytes = 0;
-    double cpu_seconds = 0;
-    uint32_t pids = 0;
-    WallTime heartbeat_at;  // of a worker: when it last said anything
-  };
-  // By agent id; agents without a sandbox are absent. Empty without a supervisor.
-  Result<std::vector<std::pair<std::string, Usage>>> usage();
 
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

@@ -117,6 +117,7 @@ class SupervisorCore {
   void call(const control::Call& call, Responder responder);
   void schedule(const control::Call& call, Responder responder);
   void perform(const control::Call& call, Responder responder);
+  void give_back(const std::string& claimed);
   void usage(Responder responder);
 
   const config::Workspace workspace_;
