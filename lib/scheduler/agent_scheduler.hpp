@@ -172,6 +172,8 @@ class AgentScheduler {
                               std::vector<uint64_t>& open) const;
   Status raise(std::vector<uint64_t> open, Priority level);
 
+  Result<Cancelled> cancel(Task task);
+
   // placement.cpp
   Status decide_place(Task& task);
   Status took_place(const Task& task);

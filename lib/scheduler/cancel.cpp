@@ -7,7 +7,10 @@
 namespace fabric {
 
 Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
-  Task task = TRY(get_status(id));
+  return cancel(TRY(get_status(id)));
+}
+
+Result<AgentScheduler::Cancelled> AgentScheduler::cancel(Task task) {
   if (is_terminal(task.state))
     return fail(ErrorCode::failed,
                 "task " + task.id + " is already " + std::string(to_string(task.state)));
@@ -39,8 +42,8 @@ Result<std::vector<AgentScheduler::Cancelled>> AgentScheduler::cancel_matching(
         continue;
       }
       // It may have gone with one before it.
-      const std::optional<Task> now = TRY(txn_.find_task(task.sequence));
-      if (now && !is_terminal(now->state)) done.push_back(TRY(cancel(task.id)));
+      std::optional<Task> now = TRY(txn_.find_task(task.sequence));
+      if (now && !is_terminal(now->state)) done.push_back(TRY(cancel(*std::move(now))));
     }
   }
   return done;
