@@ -42,6 +42,12 @@ Result<bool> ensure_supervisor(const config::Workspace& workspace) {
 
 Result<Task> require_task(const store::ReadTxn& txn, const std::string& id) {
   auto task = TRY(txn.find_task(id));
+  if (!task && TRY(txn.find_recurring(id)))
+    return fail(ErrorCode::not_found,
+                "task " + printable(id) +
+                    " not found: a recurring task has this id, and its runs "
+                    "have others",
+                "'fabric status " + printable(id) + "' shows it with its last run");
   if (!task)
     return fail(ErrorCode::not_found, "task " + printable(id) + " not found",
                 "'fabric tasks' lists the tasks of this workspace");

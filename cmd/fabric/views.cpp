@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/views.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 
 #include "base/size.hpp"
 #include "fabric/text.hpp"
-#include "store/ownership.hpp"
 
 namespace fabric::cmd {
 
@@ -30,16 +31,26 @@ std::string cpu_in_words(double seconds) {
 
 }  // namespace
 
-UsageList live_usage(const config::Workspace& workspace) {
-  const auto holder = store::Ownership::holder(workspace.owner_path());
-  if (!holder || !*holder) return {};
-  auto client = Client::open(workspace);
-  if (!client || !client->supervised()) return {};
-  auto usage = client->usage();
-  return usage ? *std::move(usage) : UsageList{};
+LiveUsageList live_usage(const config::Workspace& workspace) {
+  constexpr Duration k_patience = Duration::seconds(3);
+  UsageWatch watch(workspace.control_socket());
+  watch.ask();
+  const MonoTime deadline = system_clock().monotonic() + k_patience;
+  while (watch.fd() >= 0) {
+    pollfd wait{watch.fd(), POLLIN, 0};
+    const int64_t left = (deadline - system_clock().monotonic()).to_millis();
+    const int ready = ::poll(&wait, 1, static_cast<int>(std::max<int64_t>(left, 0)));
+    if (ready == 0) {
+      note("the supervisor does not answer; is it stopped? see: ps -o pid,stat,cmd -C fabric");
+      break;
+    }
+    if (ready < 0) continue;
+    if (auto usage = watch.take()) return *std::move(usage);
+  }
+  return {};
 }
 
-Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageList& usage) {
+Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const LiveUsageList& usage) {
   AgentView view;
   view.tasks = TRY(txn.counts(agent.number));
   const auto found = std::find_if(usage.begin(), usage.end(), [&](const auto& entry) {
@@ -54,8 +65,8 @@ Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageLis
   return view;
 }
 
-Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const UsageList& given) {
-  UsageList usage = given;
+Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const LiveUsageList& given) {
+  LiveUsageList usage = given;
   std::sort(usage.begin(), usage.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<AgentView> views;
@@ -64,7 +75,7 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const Usage
         std::lower_bound(usage.begin(), usage.end(), agent.definition.id,
                          [](const auto& entry, const std::string& id) { return entry.first < id; });
     const bool known = found != usage.end() && found->first == agent.definition.id;
-    views.push_back(TRY(view_of(txn, std::move(agent), known ? UsageList{*found} : UsageList{})));
+    views.push_back(TRY(view_of(txn, std::move(agent), known ? LiveUsageList{*found} : LiveUsageList{})));
   }
   return views;
 }

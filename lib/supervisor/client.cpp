@@ -24,8 +24,7 @@ using store::Ownership;
 constexpr Duration k_patience = Duration::seconds(10);
 // What is answered after one commit, behind what is queued before it.
 constexpr Duration k_answer_patience = Duration::seconds(60);
-// A display waits less.
-constexpr Duration k_usage_patience = Duration::seconds(3);
+constexpr Duration k_usage_patience = Duration::seconds(10);
 
 tl::unexpected<Error> needs_supervisor() {
   return fail(ErrorCode::not_found, "no supervisor is running in this workspace",
@@ -194,11 +193,12 @@ Result<std::string> Client::State::perform_here(const Ownership& proof, std::str
   });
 }
 
-Result<json::Document> Client::perform(std::string_view method, const std::string& params_json) {
+Result<json::Document> Client::perform(std::string_view method, const std::string& params_json,
+                                       Duration patience) {
   const json::Document params = TRY(json::parse(params_json));
   for (;;) {
     if (supervised()) {
-      const control::Answer answer = TRY(state_->call(method, params_json, k_answer_patience));
+      const control::Answer answer = TRY(state_->call(method, params_json, patience));
       json::Document result;
       result.CopyFrom(answer.result(), result.GetAllocator());
       return result;

@@ -72,8 +72,9 @@ class Client {
   // `external`.
   Result<SpawnReply> spawn(const AgentDefinition& definition);
   // A call that is one transaction (operations.hpp): parameters and result are JSON. Direct when no
-  // supervisor runs; then what time has brought is decided first.
-  Result<json::Document> perform(std::string_view method, const std::string& params_json);
+  // supervisor runs; then what time has brought is decided first. `patience`: with a supervisor.
+  Result<json::Document> perform(std::string_view method, const std::string& params_json,
+                                 Duration patience = Duration::seconds(60));
   // Running tasks: returns once the stop has begun; the task ends as cancelled.
   Result<CancelReply> cancel(const std::string& task_id);
   // Ends the agent, its running tasks and its pending ones; returns when nothing of it is left.
@@ -81,9 +82,7 @@ class Client {
   // Stops the supervisor and every agent's processes; pending tasks stay queued.
   Result<DownReply> down();
 
-  // Live resource use of an agent's sandbox.
-  using Usage = LiveUsage;
-  // By agent id; agents without a sandbox are absent. Empty without a supervisor.
+  // Live resource use, by agent id; agents without a sandbox are absent. Empty without a supervisor.
   Result<LiveUsageList> usage();
 
   Client(Client&&) noexcept;

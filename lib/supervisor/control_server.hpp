@@ -23,6 +23,8 @@ class ControlServer {
    public:
     void result(std::string_view json) const;
     void error(const Error& error) const;
+    // Whether the connection still stood when it was last written to.
+    [[nodiscard]] bool heard() const { return server_->connections_.contains(connection_); }
 
    private:
     friend class ControlServer;

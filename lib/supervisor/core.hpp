@@ -132,6 +132,7 @@ class SupervisorCore {
   void call(const control::Call& call, Responder responder);
   void schedule(const control::Call& call, Responder responder);
   void perform(const control::Call& call, Responder responder);
+  void give_back(const std::string& claimed);
   // usage.cpp
   void usage(Responder responder);
   void watch_disk(const Entry& entry);
