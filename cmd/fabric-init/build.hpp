@@ -18,6 +18,11 @@ void set_names(const Spec& spec);
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
 int restrict_files();
+// The same: a domain for each attempt inside that of the sandbox. Attempts have the same uid, and
+// without it one could open /proc/PID/mem of another (no ptrace is needed for that) or signal it;
+// and the init. Made once, entered by each; -1 without Landlock.
+int make_attempt_domain();
+bool enter_attempt_domain(int ruleset);
 // self_check.cpp: reads back what the kernel says about this process.
 void self_check(const Spec& spec);
 // lookup.cpp: refuses when the agent's command could not be executed here.

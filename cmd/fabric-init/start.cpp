@@ -26,6 +26,7 @@ struct Child {
   char** envp;
   const char* search;
   int stdio[3];
+  int domain;                    // see enter_attempt_domain()
   int exec_error = ENOENT;       // the best so far: EACCES is better news
   const char* failed = nullptr;  // what, when it is not the exec
   int error = 0;                 // stays 0 when the exec succeeds: memory is shared until then
@@ -67,6 +68,7 @@ int run_child(void* context) {
   const Spec& spec = *child.spec;
   if (child.slot->leaf.tasks >= 0 && write(child.slot->leaf.tasks, "0", 1) != 1)
     return child_fail(child, "entering the memory group");
+  if (!enter_attempt_domain(child.domain)) return child_fail(child, "entering its Landlock domain");
   if (setsid() < 0) return child_fail(child, "setsid");
   for (int fd = 0; fd < 3; ++fd)
     if (dup2(child.stdio[fd], fd) < 0) return child_fail(child, "setting standard descriptors");
@@ -173,7 +175,8 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   Slot& slot = init.slots[number];
   const wire::StartHead& head = message.head;
   const bool worker = (head.flags & wire::k_worker) != 0;
-  Child child{&init.spec, &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1}};
+  Child child{&init.spec,         &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1},
+              init.attempt_domain};
   char** end = child.envp + head.envc;
   if (init.spec.has(wire::k_walls) && variable(child.envp, "HOME") == nullptr) {
     static char home[] = "HOME=/work";

@@ -3,7 +3,7 @@
 # Process 1 of the laboratory: see run, which starts it.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-: "${LAB:?}" "${ATTACK:?}" "${BUILD:?}" "${LEVEL:?}" "${DRIVER:?}" "${ATTACKER:?}" "${ATTACK_UID:?}"
+: "${LAB:?}" "${NAME:?}" "${ATTACK:?}" "${BUILD:?}" "${LEVEL:?}" "${DRIVER:?}" "${ATTACKER:?}" "${ATTACK_UID:?}"
 export LC_ALL=C.UTF-8 NO_COLOR=1
 
 die() {
@@ -26,12 +26,12 @@ done
 mkdir "$LAB/build" "$LAB/scripts"
 mount --bind "$BUILD" "$LAB/build" && mount --bind "$here" "$LAB/scripts" && cp "$ATTACK" "$LAB/attack" ||
   die 'the build'
-# /srv/attack is where we are, as /tmp becomes another.
-mkdir -p /srv && mount -t tmpfs srv /srv && mkdir /srv/attack && mount --rbind "$LAB" /srv/attack || die '/srv'
+# From here on it is in /srv, as /tmp becomes another.
+mkdir -p /srv && mount -t tmpfs srv /srv && mkdir "/srv/$NAME" && mount --rbind "$LAB" "/srv/$NAME" || die '/srv'
 for name in root home run dev/shm tmp; do
   mount -t tmpfs -o mode=1777,size=1g "$name" "/$name" || die "$name"
 done
-lab=/srv/attack
+lab=/srv/$NAME
 BUILD=$lab/build here=$lab/scripts
 mkdir -m 777 -p $lab/out $lab/out/files $lab/bare $lab/bare/w/.fabric/run $lab/bare/w/.fabric/store $lab/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
 chmod 755 /root /root/.ssh $lab
@@ -132,16 +132,16 @@ make_rules() { # what the agent `rules` finds in its work directory
 outside() {
   cd $lab/bare || exit 2
   all=$(asked "$(names 0 $((PATHS | GIT)))")
-  [ -z "$all" ] || $attack with $lab 0 $attack bare $lab "$ATTACK_UID" "$all" >${KEEP:-$lab}/bare-words 2>$lab/bare-errors || echo "bare: exit $?" >>$lab/bare-errors
+  [ -z "$all" ] || $attack with $lab 0 $attack bare $lab "$ATTACK_UID" "$all" >$lab/bare-words 2>$lab/bare-errors || echo "bare: exit $?" >>$lab/bare-errors
   # These change what the next one finds.
   for probe in $(asked "$(names $GIT; names $PATHS)" | tr , ' '); do
     rm -rf $lab/bare/rules
     make_rules $lab/bare/rules
     chown -R "$ATTACK_UID" $lab/bare/rules
-    cd $lab/bare/rules && $attack bare $lab "$ATTACK_UID" "$probe" >>${KEEP:-$lab}/bare-words
+    cd $lab/bare/rules && $attack bare $lab "$ATTACK_UID" "$probe" >>$lab/bare-words
   done
   cd / || exit 2
-  mv ${KEEP:-$lab}/bare-words $lab/bare-lines
+  mv $lab/bare-words $lab/bare-lines
   rm -rf $lab/bare
   mv $lab/bare-lines $lab/bare
   cat $lab/bare-errors >&2
@@ -196,7 +196,7 @@ pending() { # FLAG WHY
   for probe in $(names "$1"); do echo "$probe $2" >>$lab/pending; done
 }
 
-driver_prepare || { cp $lab/bare ${KEEP:-/dev/null} 2>/dev/null; die "$DRIVER does not start: $(cat $lab/spawned 2>/dev/null)"; }
+driver_prepare || { die "$DRIVER does not start: $(cat $lab/spawned 2>/dev/null)"; }
 batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)))"
 look
 own=$(names $OWN_TASK $((TIME_OUT | SPINS | FLOODS | SIBLING | ALL_OPTIONS)))
@@ -222,5 +222,5 @@ kill "$server" 2>/dev/null
 
 if [ "$ATTACKER" = 0 ]; then who=root; else who='an ordinary user'; fi
 echo "== $DRIVER, level $LEVEL, started by $who"
-[ -z "${KEEP:-}" ] || cp $lab/bare $lab/inside $lab/seen $lab/pending "$KEEP/"
+[ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$ATTACKER"; cp $lab/bare $lab/inside $lab/seen $lab/pending "$KEEP/$ATTACKER/"; }
 $attack judge $lab ${VERBOSE:+-v}

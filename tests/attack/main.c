@@ -183,6 +183,14 @@ static void list(unsigned with, unsigned without) {
   }
 }
 
+/* The control group of the workspace of that path. */
+static int print_group(const char* path) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (; *path; ++path) hash = (hash ^ (unsigned char)*path) * 1099511628211u;
+  printf("fabric-%012llx\n", (unsigned long long)(hash & 0xffffffffffff));
+  return 0;
+}
+
 static int usage(void) {
   fputs(
       "usage: attack list [WITH [WITHOUT]]    names; sets of flags as in attack.h\n"
@@ -213,6 +221,7 @@ int main(int argc, char** argv) {
   if (!strcmp(command, "am-i-root")) return geteuid() == 0 ? 42 : 0; /* fs-suid-exec */
   if (!strcmp(command, "sibling")) return sibling_attempt();
   if (argc < 3) return usage();
+  if (!strcmp(command, "cgroup-name")) return print_group(argv[2]);
   if (!strcmp(command, "prepare")) return prepare_canaries(argv[2]);
   if (!strcmp(command, "check")) return check_canaries(argv[2], stdout), sweep_processes(), 0;
   if (!strcmp(command, "judge")) return judge(argv[2], argc > 3);
