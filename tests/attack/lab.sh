@@ -146,9 +146,11 @@ outside() {
   mv $lab/bare-lines $lab/bare
   cat $lab/bare-errors >&2
 }
-outside
-$attack check $lab >/dev/null
-$attack prepare $lab
+if [ -z "${FUZZ_SECONDS:-}" ]; then
+  outside
+  $attack check $lab >/dev/null
+  $attack prepare $lab
+fi
 : >$lab/hits
 
 # --- inside
@@ -196,6 +198,12 @@ pending() { # FLAG WHY
   for probe in $(names "$1"); do echo "$probe $2" >>$lab/pending; done
 }
 
+if [ -n "${FUZZ_SECONDS:-}" ]; then
+  driver_prepare || die "$DRIVER does not start: $(cat $lab/spawned 2>/dev/null)"
+  # shellcheck source=/dev/null
+  . "$here/fuzz.sh"
+  exit $?
+fi
 driver_prepare || { die "$DRIVER does not start: $(cat $lab/spawned 2>/dev/null)"; }
 batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)))"
 look
