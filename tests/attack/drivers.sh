@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
+# shellcheck disable=SC2034 # lab.sh reads $missing
 # How each sandbox is started. lab.sh loads this. A driver has
 #   driver_prepare, driver_finish
 #   inside AGENT SECONDS NAMES   runs probes, prints what they say, returns when it is over
@@ -9,18 +10,19 @@
 : "${lab:?}" "${attack:?}" "${LEVEL:?}" "${BUILD:?}" "${DRIVER:?}" "${ATTACKER:?}"
 missing='not with this driver'
 context_file=/usr/local/lib/attack/context
+
 agent_rules() { false; }
 agent_egress() { false; }
 agent_disk() { false; }
 sibling_start() { false; }
 sibling_stop() { :; }
 why_ended() { echo "exit code $code"; }
-kept_output() { wc -c <$lab/flood; }
+kept_output() { wc -c <"$lab"/flood; }
 driver_prepare() {
-  mkdir -p $lab/w/.fabric/store $lab/work
-  echo data >$lab/w/.fabric/store/data.mdb
-  chmod -R a+rwX $lab/work
-  chown -R "$ATTACKER" $lab/work $lab/w
+  mkdir -p "$lab"/w/.fabric/store "$lab"/work
+  echo data >"$lab"/w/.fabric/store/data.mdb
+  chmod -R a+rwX "$lab"/work
+  chown -R "$ATTACKER" "$lab"/work "$lab"/w
 }
 driver_finish() { :; }
 code=0
@@ -28,7 +30,7 @@ code=0
 # --- fabric: agents of a workspace
 
 if [ "$DRIVER" = fabric ]; then
-  fabric() { (cd $lab/w && as env XDG_STATE_HOME=$lab/state HOME=$lab "$BUILD/cmd/fabric/fabric" "$@"); }
+  fabric() { (cd "$lab"/w && as env XDG_STATE_HOME="$lab"/state HOME="$lab" "$BUILD/cmd/fabric/fabric" "$@"); }
   # agent NAME LINE...: its definition, with these lines of TOML in front
   agent() {
     name=$1
@@ -36,47 +38,49 @@ if [ "$DRIVER" = fabric ]; then
     mkdir -p "$lab/w/agents/$name"
     {
       printf '%s\n' "$@"
-      printf 'command = ["%s", "{payload.mode}", "%s", "{payload.probes}"]\n' $attack $context_file
+      printf 'command = ["%s", "{payload.mode}", "%s", "{payload.probes}"]\n' "$attack" $context_file
       printf 'grace = "300ms"\n[isolation]\nlevel = "%s"\n' "$LEVEL"
-      cat "$lab/limits.$name" 2>/dev/null || cat $lab/limits
+      cat "$lab/limits.$name" 2>/dev/null || cat "$lab"/limits
     } >"$lab/w/agents/$name/agent.toml"
-    chown -R "$ATTACKER" $lab/w
-    fabric spawn "$name" >$lab/spawned 2>&1
+    chown -R "$ATTACKER" "$lab"/w
+    fabric spawn "$name" >"$lab"/spawned 2>&1
   }
   driver_prepare() {
-    mkdir -p $lab/w $lab/state
-    chown "$ATTACKER" $lab/w $lab/state
-    fabric init >$lab/spawned 2>&1 || return 1
+    mkdir -p "$lab"/w "$lab"/state
+    chown "$ATTACKER" "$lab"/w "$lab"/state
+    fabric init >"$lab"/spawned 2>&1 || return 1
     # The suite is not held back because the machine is busy.
-    printf '[scheduler]\npressure_cpu = "none"\npressure_memory = "none"\n' >$lab/w/fabric.toml
-    chown "$ATTACKER" $lab/w/fabric.toml
-    printf 'memory_mb = 256\npids = 64\n' >$lab/limits
-    { cat $lab/limits; echo 'cpu_cores = 0.2'; } >$lab/limits.spin
-    agent plain && agent spin && agent flood 'max_output = "1M"' || { cat $lab/spawned >&2; return 1; }
+    printf '[scheduler]\npressure_cpu = "none"\npressure_memory = "none"\n' >"$lab"/w/fabric.toml
+    chown "$ATTACKER" "$lab"/w/fabric.toml
+    printf 'memory_mb = 256\npids = 64\n' >"$lab"/limits
+    { cat "$lab"/limits; echo 'cpu_cores = 0.2'; } >"$lab"/limits.spin
+    agent plain || return 1
+    agent spin || return 1
+    agent flood 'max_output = "1M"' || return 1
     agent sibling || return 1
-    cp $lab/token $lab/w/.fabric/agents/sibling/work/token
+    cp "$lab"/token "$lab"/w/.fabric/agents/sibling/work/token
   }
   driver_finish() { fabric down >/dev/null 2>&1; }
-  : >$lab/tasks
+  : >"$lab"/tasks
   inside() {
     # In a pipeline this is a subshell: the number is kept in a file.
-    task=t$(($(wc -l <$lab/tasks) + 1))
-    echo $task >>$lab/tasks
+    task=t$(($(wc -l <"$lab"/tasks) + 1))
+    echo $task >>"$lab"/tasks
     code=0
-    fabric run "$1" --id $task --timeout "$2s" --payload "{\"mode\":\"run\",\"probes\":\"$3\"}" 2>$lab/errors || code=$?
-    if [ $code = 125 ]; then cat $lab/errors >&2; fi
+    fabric run "$1" --id $task --timeout "$2s" --payload "{\"mode\":\"run\",\"probes\":\"$3\"}" 2>"$lab"/errors || code=$?
+    if [ $code = 125 ]; then cat "$lab"/errors >&2; fi
   }
   why_ended() {
-    fabric status "$(tail -n 1 $lab/tasks)" --json=state,reason 2>/dev/null | tr -d '{}"'
+    fabric status "$(tail -n 1 "$lab"/tasks)" --json=state,reason 2>/dev/null | tr -d '{}"'
   }
   kept_output() {
-    find $lab/w/.fabric -type f ! -name '*.mdb' -size +1024k -exec wc -c {} + | awk '{ if ($1 > most) most = $1 } END { print most + 0 }'
+    find "$lab"/w/.fabric -type f ! -name '*.mdb' -size +1024k -exec wc -c {} + | awk '{ if ($1 > most) most = $1 } END { print most + 0 }'
   }
   sibling_start() {
     agent pair 'max_concurrent_tasks = 2' || return 1
     fabric schedule pair --id sibling --payload '{"mode":"sibling","probes":""}' >/dev/null || return 1
     tries=100
-    until [ -s $lab/w/.fabric/agents/pair/work/sibling-pid ]; do
+    until [ -s "$lab"/w/.fabric/agents/pair/work/sibling-pid ]; do
       tries=$((tries - 1))
       [ $tries -gt 0 ] || return 1
       sleep 0.1
@@ -86,15 +90,15 @@ if [ "$DRIVER" = fabric ]; then
   optional() { # NAME LINE...: an agent that needs an option
     agent_name=$1
     shift
-    { cat $lab/limits; printf '%s\n' "$@"; } >"$lab/limits.$agent_name"
+    { cat "$lab"/limits; printf '%s\n' "$@"; } >"$lab/limits.$agent_name"
     agent "$agent_name" && return 0
-    missing=$(sed -n 's/^fabric: error: //p' $lab/spawned | head -n 1)
+    missing=$(sed -n 's/^fabric: error: //p' "$lab"/spawned | head -n 1)
     return 1
   }
   agent_rules() {
-    mkdir -p $lab/rules
-    make_rules $lab/rules
-    chown -R "$ATTACKER" $lab/rules
+    mkdir -p "$lab"/rules
+    make_rules "$lab"/rules
+    chown -R "$ATTACKER" "$lab"/rules
     optional rules "work = \"$lab/rules\"" 'hide = ["/work/hidden", "/work/hidden-later", "/work/deep/a/hidden"]' \
       'no_write = ["/work/fixed", "/work/fixed-later", "/work/deep/open/fixed"]'
   }
@@ -106,7 +110,7 @@ fi
 
 command_driver() { # COMMAND... before the program
   code=0
-  (cd $lab/work && as timeout -s KILL "$seconds" "$@" $attack run $context_file "$probes" 2>$lab/errors) || code=$?
+  (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes" 2>"$lab"/errors) || code=$?
 }
 if [ "$DRIVER" = sandbox_run ]; then
   inside() {
@@ -123,7 +127,7 @@ if [ "$DRIVER" = bwrap ]; then
     seconds=$2 probes=$3
     command_driver bwrap --ro-bind /usr /usr --dir /tmp --dir /var --symlink ../tmp var/tmp --proc /proc --dev /dev \
       --ro-bind /etc/resolv.conf /etc/resolv.conf --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
-      --symlink usr/bin /bin --symlink usr/sbin /sbin --bind $lab/work /work --chdir /work --unshare-all \
+      --symlink usr/bin /bin --symlink usr/sbin /sbin --bind "$lab"/work /work --chdir /work --unshare-all \
       --die-with-parent
   }
 fi
@@ -132,13 +136,13 @@ if [ "$DRIVER" = nsjail ]; then
   inside() {
     seconds=$(($2 + 5)) probes=$3
     command_driver nsjail -Mo -q --user 99999 --group 99999 -R /usr -R /lib -R /lib64 -R /bin -R /dev/null -R /dev/urandom \
-      -T /tmp -B $lab/work:/work --cwd /work -t "$2" --rlimit_as 512 --
+      -T /tmp -B "$lab"/work:/work --cwd /work -t "$2" --rlimit_as 512 --
   }
 fi
 if [ "$DRIVER" = firejail ]; then
   inside() {
     seconds=$(($2 + 5)) probes=$3
-    command_driver firejail --quiet --noprofile --private=$lab/work --private-dev --private-tmp --net=none --caps.drop=all \
+    command_driver firejail --quiet --noprofile --private="$lab"/work --private-dev --private-tmp --net=none --caps.drop=all \
       --seccomp --nonewprivs --nogroups --
   }
 fi

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What lab.sh does in place of the attacks when tests/attack/fuzz started it.
-: "${lab:?}" "${BUILD:?}" "${FUZZ_SECONDS:?}" "${FUZZ_SEED:?}"
+: "${lab:?}" "${attack:?}" "${server:?}" "${BUILD:?}" "${FUZZ_SECONDS:?}" "${FUZZ_SEED:?}"
 
 # Settings that count or change by themselves.
 volatile='fs/quota/\|random/\|/nr_\|_nr$\|-nr$\|nr$\|inode-\|dentry-state\|file-nr\|ns_last_pid\|pty/nr\|/aio-nr\|conntrack_count\|keys/gc\|perf_event_max_sample_rate\|perf_cpu_time'

@@ -24,23 +24,29 @@ for name in etc usr var; do
 done
 # Where these are may be covered below.
 mkdir "$LAB/build" "$LAB/scripts"
-mount --bind "$BUILD" "$LAB/build" && mount --bind "$here" "$LAB/scripts" && cp "$ATTACK" "$LAB/attack" ||
-  die 'the build'
+mount --bind "$BUILD" "$LAB/build" || die 'the build'
+mount --bind "$here" "$LAB/scripts" || die 'the scripts'
+cp "$ATTACK" "$LAB/attack"
 # From here on it is in /srv, as /tmp becomes another.
-mkdir -p /srv && mount -t tmpfs srv /srv && mkdir "/srv/$NAME" && mount --rbind "$LAB" "/srv/$NAME" || die '/srv'
+mkdir -p /srv
+mount -t tmpfs srv /srv || die '/srv'
+mkdir "/srv/$NAME"
+mount --rbind "$LAB" "/srv/$NAME" || die '/srv'
 for name in root home run dev/shm tmp; do
   mount -t tmpfs -o mode=1777,size=1g "$name" "/$name" || die "$name"
 done
 lab=/srv/$NAME
 BUILD=$lab/build here=$lab/scripts
-mkdir -m 777 -p $lab/out $lab/out/files $lab/bare $lab/bare/w/.fabric/run $lab/bare/w/.fabric/store $lab/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
-chmod 755 /root /root/.ssh $lab
-chmod 755 $lab/out
+mkdir -p "$lab"/out "$lab"/out/files "$lab"/bare "$lab"/bare/w/.fabric/run "$lab"/bare/w/.fabric/store "$lab"/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
+chmod 777 "$lab/bare" "$lab/out/files"
+mkdir -p /var/lib /var/log /var/tmp
+chmod 755 /root /root/.ssh "$lab"
+chmod 755 "$lab"/out
 hostname host-of-attack
 echo 'a host of attacks' >/etc/machine-id
 echo host-of-attack >/etc/hostname
 echo "attacked:x:$ATTACK_UID:$ATTACK_UID::/home/attacked:/bin/sh" >>/etc/passwd
-echo 'attacked:$6$secret' >>/etc/shadow
+echo 'attacked:secret' >>/etc/shadow
 
 # --- its network: all addresses are of loopback
 
@@ -65,14 +71,14 @@ END
 programs=/usr/local/lib/attack
 mkdir -p $programs/files
 chmod 777 $programs $programs/files
-cp $lab/attack $programs/attack
-cp $lab/attack $programs/suid
+cp "$lab"/attack $programs/attack
+cp "$lab"/attack $programs/suid
 chmod 4755 $programs/suid
 attack=$programs/attack
-server=$($attack outside $lab "$ATTACK_UID") || die 'what must not be reached is not there'
+server=$($attack outside "$lab" "$ATTACK_UID") || die 'what must not be reached is not there'
 export HOST_TOKEN=
-context() { echo "$1 $2" >>$lab/context; }
-context workspace $lab/bare/w
+context() { echo "$1 $2" >>"$lab"/context; }
+context workspace "$lab"/bare/w
 context host_name host-of-attack
 context pids 64
 context nofile 16384
@@ -81,12 +87,12 @@ context tmp $((128 << 20))
 context inodes 65536
 context file_size $((64 << 30))
 context disk $((64 << 20))
-sed "s,^workspace .*,workspace $lab/w," $lab/context >$programs/context
-chmod 644 $lab/context $programs/context
-echo store >$lab/bare/w/.fabric/store/data.mdb
-echo settings >$lab/bare/w/fabric.toml
-cp $lab/token $lab/bare/w/.fabric/agents/sibling/work/token
-$attack prepare $lab || exit 2
+sed "s,^workspace .*,workspace $lab/w," "$lab"/context >$programs/context
+chmod 644 "$lab"/context $programs/context
+echo store >"$lab"/bare/w/.fabric/store/data.mdb
+echo settings >"$lab"/bare/w/fabric.toml
+cp "$lab"/token "$lab"/bare/w/.fabric/agents/sibling/work/token
+$attack prepare "$lab" || exit 2
 
 # flags of attack.h
 OWN_TASK=1 TIME_OUT=4 LEAVES=8 SPINS=16 FLOODS=32 SIBLING=64
@@ -113,9 +119,9 @@ each() {
   shift
   for probe in $list; do "$@" "$probe"; done
 }
-: >$lab/inside
-: >$lab/seen
-: >$lab/pending
+: >"$lab"/inside
+: >"$lab"/seen
+: >"$lab"/pending
 
 # --- outside
 
@@ -124,87 +130,88 @@ make_rules() { # what the agent `rules` finds in its work directory
     "$1/hidden" "$1/fixed" "$1/deep/open/fixed" "$1/deep/a/hidden"
   printf '[core]\n\trepositoryformatversion = 0\n' >"$1/repo/.git/config"
   echo 'ref: refs/heads/main' >"$1/repo/.git/HEAD"
-  cp $lab/token "$1/hidden/secret"
-  cp $lab/token "$1/deep/a/hidden/secret"
+  cp "$lab"/token "$1/hidden/secret"
+  cp "$lab"/token "$1/deep/a/hidden/secret"
   echo fixed >"$1/fixed/file"
   chmod -R a+rwX "$1"
 }
 outside() {
-  cd $lab/bare || exit 2
+  cd "$lab"/bare || exit 2
   all=$(asked "$(names 0 $((PATHS | GIT)))")
-  [ -z "$all" ] || $attack with $lab 0 $attack bare $lab "$ATTACK_UID" "$all" >$lab/bare-words 2>$lab/bare-errors || echo "bare: exit $?" >>$lab/bare-errors
+  [ -z "$all" ] || $attack with "$lab" 0 $attack bare "$lab" "$ATTACK_UID" "$all" >"$lab"/bare-words 2>"$lab"/bare-errors || echo "bare: exit $?" >>"$lab"/bare-errors
   # These change what the next one finds.
   for probe in $(asked "$(names $GIT; names $PATHS)" | tr , ' '); do
-    rm -rf $lab/bare/rules
-    make_rules $lab/bare/rules
-    chown -R "$ATTACK_UID" $lab/bare/rules
-    cd $lab/bare/rules && $attack bare $lab "$ATTACK_UID" "$probe" >>$lab/bare-words
+    rm -rf "$lab"/bare/rules
+    make_rules "$lab"/bare/rules
+    chown -R "$ATTACK_UID" "$lab"/bare/rules
+    cd "$lab"/bare/rules && $attack bare "$lab" "$ATTACK_UID" "$probe" >>"$lab"/bare-words
   done
   cd / || exit 2
-  mv $lab/bare-words $lab/bare-lines
-  rm -rf $lab/bare
-  mv $lab/bare-lines $lab/bare
-  cat $lab/bare-errors >&2
+  mv "$lab"/bare-words "$lab"/bare-lines
+  rm -rf "$lab"/bare
+  mv "$lab"/bare-lines "$lab"/bare
+  cat "$lab"/bare-errors >&2
 }
 if [ -z "${FUZZ_SECONDS:-}" ]; then
   outside
-  $attack check $lab >/dev/null
-  $attack prepare $lab
+  $attack check "$lab" >/dev/null
+  $attack prepare "$lab"
 fi
-: >$lab/hits
+: >"$lab"/hits
 
 # --- inside
 
 # shellcheck source=/dev/null
 . "$here/drivers.sh"
+: "${missing:?}"
 if [ "$ATTACKER" = 0 ]; then
-  as() { $attack with $lab 0 "$@"; }
+  as() { $attack with "$lab" 0 "$@"; }
 else
   for group in ${ATTACK_GROUPS:-}; do
     echo $$ >"$group/cgroup.procs" || die "joining $group"
   done
-  as() { $attack with $lab "$ATTACKER" "$@"; }
+  as() { $attack with "$lab" "$ATTACKER" "$@"; }
 fi
 
 word='^[a-z0-9-]* \(BLOCKED\|SUCCEEDED\|TRIED\|UNAVAILABLE\) '
-take() { grep -a "$word" | grep -av '^$' >>$lab/inside; }
-look() { $attack check $lab >>$lab/seen; }
+take() { grep -a "$word" | grep -av '^$' >>"$lab"/inside; }
+look() { $attack check "$lab" >>"$lab"/seen; }
 
 batch() {
   list=$(asked "$1")
   [ -z "$list" ] || inside plain 60 "$list" | take
 }
 alone() { # AGENT SECONDS PROBE
-  inside "$1" "$2" "$3" >$lab/output
-  take <$lab/output
-  grep -aq "^$3 " $lab/inside || ended "$3"
+  inside "$1" "$2" "$3" >"$lab"/output
+  take <"$lab"/output
+  grep -aq "^$3 " "$lab"/inside || ended "$3"
   case " $leaving" in *" $3 "*) look ;; esac
 }
 # A probe that says nothing was ended, or is broken: only some may be (MAY_DIE is 2).
 ended() {
-  case " $mortal" in *" $1 "*) echo "$1 BLOCKED ended: $(why_ended)" >>$lab/inside ;; esac
+  case " $mortal" in *" $1 "*) echo "$1 BLOCKED ended: $(why_ended)" >>"$lab"/inside ;; esac
 }
 flooded() {
-  : >$lab/flood
-  inside flood 20 "$1" >$lab/flood 2>&1
-  echo "$1 TRIED its last word is not kept" >>$lab/inside
-  if [ "$(kept_output)" -gt $((4 << 20)) ]; then echo "$1 kept $(kept_output) bytes" >>$lab/seen; fi
-  : >$lab/flood
+  : >"$lab"/flood
+  inside flood 20 "$1" >"$lab"/flood 2>&1
+  echo "$1 TRIED its last word is not kept" >>"$lab"/inside
+  if [ "$(kept_output)" -gt $((4 << 20)) ]; then echo "$1 kept $(kept_output) bytes" >>"$lab"/seen; fi
+  : >"$lab"/flood
 }
 mortal=$(names 2 | tr '\n' ' ')
 leaving=$(names $LEAVES | tr '\n' ' ')
 
 pending() { # FLAG WHY
-  for probe in $(names "$1"); do echo "$probe $2" >>$lab/pending; done
+  for probe in $(names "$1"); do echo "$probe $2" >>"$lab"/pending; done
 }
 
 if [ -n "${FUZZ_SECONDS:-}" ]; then
-  driver_prepare || die "$DRIVER does not start: $(cat $lab/spawned 2>/dev/null)"
+  driver_prepare || die "$DRIVER does not start: $(cat "$lab"/spawned 2>/dev/null)"
   # shellcheck source=/dev/null
   . "$here/fuzz.sh"
   exit $?
 fi
-driver_prepare || { die "$DRIVER does not start: $(cat $lab/spawned 2>/dev/null)"; }
+driver_prepare || { die "$DRIVER does not start: $(cat "$lab"/spawned 2>/dev/null)"; }
 batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)))"
 look
 own=$(names $OWN_TASK $((TIME_OUT | SPINS | FLOODS | SIBLING | ALL_OPTIONS)))
@@ -225,10 +232,10 @@ pending $INJECT 'not written'
 driver_finish
 look
 # Whoever was reached has written it down.
-cat $lab/hits >>$lab/seen
+cat "$lab"/hits >>"$lab"/seen
 kill "$server" 2>/dev/null
 
 if [ "$ATTACKER" = 0 ]; then who=root; else who='an ordinary user'; fi
 echo "== $DRIVER, level $LEVEL, started by $who"
-[ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$ATTACKER"; cp $lab/bare $lab/inside $lab/seen $lab/pending "$KEEP/$ATTACKER/"; }
-$attack judge $lab ${VERBOSE:+-v}
+[ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$ATTACKER"; cp "$lab"/bare "$lab"/inside "$lab"/seen "$lab"/pending "$KEEP/$ATTACKER/"; }
+$attack judge "$lab" ${VERBOSE:+-v}
