@@ -70,33 +70,37 @@ static enum state call_x32(long number) {
   return expect_failure(result, "x32 call");
 }
 
-/* 32-bit code in a 64-bit process, by a far return into its code segment. */
+#ifdef __x86_64__
+__attribute__((used)) static unsigned long saved_stack;
+#endif
+/* 32-bit code in a 64-bit process, by a far jump into its code segment and another one back. (A far
+ * return would do as well, but qemu without KVM reads the stack with the rights of the kernel.) */
 static enum state far_jump(long unused) {
   (void)unused;
 #ifdef __x86_64__
-  /* mov $20,%eax; int $0x80; then back to 64 bits: ljmp is not there, so lret */
-  static const unsigned char code[] = {0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xcb};
-  unsigned char* low = mmap((void*)0x10000000, 8192, PROT_READ | PROT_WRITE | PROT_EXEC,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_32BIT, -1, 0);
+  /* mov $20,%eax; int $0x80; ljmp $0x33,$back */
+  static const unsigned char code[] = {0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xea, 0, 0, 0, 0, 0x33, 0};
+  unsigned char* low = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
   if (low == MAP_FAILED) return blocked("mmap");
   memcpy(low, code, sizeof code);
+  struct {
+    uint32_t offset;
+    uint16_t segment;
+  } __attribute__((packed)) target = {(uint32_t)(uintptr_t)low, 0x23};
   long result = -ENOSYS;
+  /* This program is below 4 GiB, so its addresses fit. */
   __asm__ volatile(
-      "movq %%rsp, %%r15\n\t"
-      "leaq 4096(%1), %%rsp\n\t" /* a stack that 32-bit code can use */
-      "addq $4000, %%rsp\n\t"
+      "movq %%rsp, saved_stack(%%rip)\n\t"
       "leaq 1f(%%rip), %%rax\n\t"
-      "subq $8, %%rsp\n\t"
-      "movl %%eax, (%%rsp)\n\t"  /* return address, 32 bits: this program is not above 4 GiB */
-      "movl $0x33, 4(%%rsp)\n\t" /* the 64-bit code segment */
-      "pushq $0x23\n\t"
-      "pushq %1\n\t"
-      "lretq\n"
-      "1: movq %%r15, %%rsp\n\t"
-      "movslq %%eax, %0"
-      : "=r"(result)
-      : "r"(low)
-      : "rax", "rbx", "rcx", "rdx", "r15", "memory", "cc");
+      "movl %%eax, 8(%%rsi)\n\t"
+      "ljmpl *%2\n"
+      "1: movq saved_stack(%%rip), %%rsp\n\t"
+      "cltq"
+      : "=&a"(result), "+S"(low)
+      : "m"(target)
+      : "rbx", "rcx", "rdx", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory",
+        "cc");
   return result > 0 ? through("getpid gave %ld", result)
                     : (errno = (int)-result, blocked("32-bit code"));
 #else
@@ -127,6 +131,6 @@ static const struct probe table[] = {
     {"kern-i386-socket", "socketcall of i386, which no filter can read", call_i386, 1024 + 20, 0,
      0},
     {"kern-x32", "system call of x32", call_x32, SYS_getpid, 0, 0},
-    {"kern-32bit-code", "32-bit code by a far return", far_jump, 0, 0, 0},
+    {"kern-32bit-code", "32-bit code by a far jump", far_jump, 0, 0, 0},
 };
 PROBES(kern_namespaces, table);

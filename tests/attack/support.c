@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -91,7 +92,13 @@ enum state read_any(const char* path) {
 enum state open_for_writing(const char* path) {
   int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return blocked(path);
+  struct stat status;
+  fstat(fd, &status);
   close(fd);
+  if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)) {
+    snprintf(detail, sizeof detail, "%s: covered by /dev/null", path);
+    return BLOCKED;
+  }
   return through("%s can be written", path);
 }
 
