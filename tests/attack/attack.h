@@ -109,6 +109,7 @@ int serve_outside(const char* directory, unsigned uid);
 int victim(void);
 int start_with(const char* directory, unsigned uid, char** command); /* descriptors.c */
 int sibling_attempt(void);
+int reach_what_is_listed(void);
 extern char victim_token[64];
 int prepare_canaries(const char* directory);
 /* Writes "NAME what" for all that has changed. */

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# shellcheck disable=SC2034 # lab.sh reads $missing
+# shellcheck disable=SC2034 # lab.sh reads $missing and $unreached
 # How each sandbox is started. lab.sh loads this. A driver has
 #   driver_prepare, driver_finish
 #   inside AGENT SECONDS NAMES   runs probes, prints what they say, returns when it is over
-#   agent_rules, agent_egress, agent_disk   make these agents, or say in $missing what is missing
+#   agent_rules, agent_egress, agent_disk, agent_flood   make these agents, or say in $missing what is missing
 #   sibling_start, sibling_stop  another attempt of the agent `pair`
 #   why_ended, kept_output       of the last task; bytes kept of the output of `flood`
 : "${lab:?}" "${attack:?}" "${LEVEL:?}" "${BUILD:?}" "${DRIVER:?}" "${ATTACKER:?}"
@@ -14,9 +14,10 @@ context_file=/usr/local/lib/attack/context
 agent_rules() { false; }
 agent_egress() { false; }
 agent_disk() { false; }
+agent_flood() { false; }
 sibling_start() { false; }
 sibling_stop() { :; }
-why_ended() { echo "exit code $code"; }
+why_ended() { echo "exit code $(cat "$lab"/code)"; }
 kept_output() { wc -c <"$lab"/flood; }
 driver_prepare() {
   mkdir -p "$lab"/w/.fabric/store "$lab"/work
@@ -25,7 +26,6 @@ driver_prepare() {
   chown -R "$ATTACKER" "$lab"/work "$lab"/w
 }
 driver_finish() { :; }
-code=0
 
 # --- fabric: agents of a workspace
 
@@ -102,15 +102,21 @@ if [ "$DRIVER" = fabric ]; then
     optional rules "work = \"$lab/rules\"" 'hide = ["/work/hidden", "/work/hidden-later", "/work/deep/a/hidden"]' \
       'no_write = ["/work/fixed", "/work/fixed-later", "/work/deep/open/fixed"]'
   }
-  agent_egress() { optional egress 'egress = ["listed.attacked.test", "*.wild.attacked.test:443"]'; }
+  agent_egress() {
+    optional egress 'egress = ["listed.attacked.test", "*.wild.attacked.test:443"]' || return 1
+    # What is listed has to be reachable, else a refusal proves nothing.
+    fabric run egress --timeout 10s --payload '{"mode":"control","probes":""}' 2>"$lab/errors" | grep -q REACHED ||
+      { unreached='what is listed cannot be reached'; return 1; }
+  }
+  agent_flood() { :; }
   agent_disk() { optional disk 'disk = "64M"'; }
 fi
 
 # --- one command each. The directory /work is $lab/work; 256 MiB and 64 processes where it can be said.
 
 command_driver() { # COMMAND... before the program
-  code=0
-  (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes" 2>"$lab"/errors) || code=$?
+  # Its descriptors are the caller's: pipes, as those of a caller who has secrets would be.
+  { (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes"); echo $? >"$lab"/code; } 2>&1 | cat
 }
 if [ "$DRIVER" = sandbox_run ]; then
   inside() {

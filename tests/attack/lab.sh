@@ -150,7 +150,7 @@ outside() {
   mv "$lab"/bare-words "$lab"/bare-lines
   rm -rf "$lab"/bare
   mv "$lab"/bare-lines "$lab"/bare
-  cat "$lab"/bare-errors >&2
+  [ ! -s "$lab"/bare-errors ] || cat "$lab"/bare-errors >&2
 }
 if [ -z "${FUZZ_SECONDS:-}" ]; then
   outside
@@ -217,7 +217,7 @@ look
 own=$(names $OWN_TASK $((TIME_OUT | SPINS | FLOODS | SIBLING | ALL_OPTIONS)))
 each "$own" alone plain 20
 each "$(names $SPINS)" alone spin 20
-each "$(names $FLOODS)" flooded
+if agent_flood; then each "$(names $FLOODS)" flooded; else pending $FLOODS 'its output is its caller'"'"'s'; fi
 each "$(names $TIME_OUT)" alone plain 1
 look
 if [ -n "$(asked "$(names $SIBLING)")" ]; then
@@ -225,7 +225,14 @@ if [ -n "$(asked "$(names $SIBLING)")" ]; then
   sibling_stop
 fi
 if agent_rules; then each "$(names $GIT; names $PATHS)" alone rules 20; else pending $GIT "$missing"; pending $PATHS "$missing"; fi
-if agent_egress; then each "$(names $EGRESS)" alone egress 20; else pending $EGRESS "$missing"; fi
+unreached=
+if agent_egress; then
+  each "$(names $EGRESS)" alone egress 20
+elif [ -n "$unreached" ]; then # a fault, not a lack
+  for probe in $(names $EGRESS); do echo "$probe UNAVAILABLE $unreached" >>"$lab"/inside; done
+else
+  pending $EGRESS "$missing"
+fi
 if agent_disk; then each "$(names $DISK)" alone disk 20; else pending $DISK "$missing"; fi
 pending $SECRETS 'not written'
 pending $INJECT 'not written'
