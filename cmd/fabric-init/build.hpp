@@ -24,6 +24,11 @@ void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
 int restrict_files();
 constexpr int k_landlock_serves = 2;  // ABI 1 forbids every rename across directories
+// The same: a domain for each attempt inside that of the sandbox. Attempts have the same uid, and
+// without it one could open /proc/PID/mem of another (no ptrace is needed for that) or signal it;
+// and the init. Made once, entered by each; -1 without Landlock.
+int make_attempt_domain();
+bool enter_attempt_domain(int ruleset);
 // secrets.cpp: files in the memory of the new root; values for the environment of tasks.
 void make_secret(const Spec& spec, const wire::MountOp& op, int root);
 void forget_secrets(const Spec& spec);

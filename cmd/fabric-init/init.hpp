@@ -93,6 +93,7 @@ struct Init {
   int64_t armed = k_never;
   uint64_t journal_sequence = 0;
   uint32_t journal_next = 0;
+  int attempt_domain = -1;  // a Landlock ruleset, see make_attempt_domain()
   Slot slots[wire::k_max_slots];
   PendingExit exits[wire::k_journal_records];
 

@@ -10,7 +10,8 @@ namespace fabric::init {
 namespace {
 
 constexpr uint64_t k_execute = 1 << 0, k_write_file = 1 << 1, k_read_file = 1 << 2,
-                   k_read_dir = 1 << 3, k_truncate = 1 << 14, k_ioctl_dev = 1 << 15;
+                   k_read_dir = 1 << 3, k_refer = 1 << 13, k_truncate = 1 << 14,
+                   k_ioctl_dev = 1 << 15;
 constexpr uint64_t k_scope_abstract_unix = 1, k_scope_signal = 2;
 
 struct RulesetAttributes {
@@ -59,6 +60,23 @@ int restrict_files() {
     refuse("entering the Landlock domain", "", errno);
   close(ruleset);
   return static_cast<int>(abi);
+}
+
+int make_attempt_domain() {
+  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, 1);
+  if (abi < 2) return -1;
+  // A ruleset has to handle something, and whatever it handles or not, it forbids renames across
+  // directories (landlock(7)): so it handles those, and allows them everywhere.
+  RulesetAttributes attributes{k_refer, 0, abi >= 6 ? k_scope_signal : 0};
+  size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+  int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
+  if (ruleset < 0) refuse("making a Landlock ruleset", "for attempts", errno);
+  allow(ruleset, "/", k_refer);
+  return ruleset;
+}
+
+bool enter_attempt_domain(int ruleset) {
+  return ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 }
 
 }  // namespace fabric::init

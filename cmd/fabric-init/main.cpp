@@ -60,6 +60,7 @@ void build(Spec& spec) {
     const int abi = restrict_files();
     if (abi < k_landlock_serves && spec.has(wire::k_landlock_required))
       refuse("entering a Landlock domain", "the kernel has none that serves", ENOSYS);
+    state.attempt_domain = make_attempt_domain();
   }
   self_check(spec);
   probe_command(spec);

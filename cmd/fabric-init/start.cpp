@@ -27,6 +27,7 @@ struct Child {
   char** envp;
   const char* search;
   int stdio[3];
+  int domain;                    // see enter_attempt_domain()
   int exec_error = ENOENT;       // the best so far: EACCES is better news
   const char* failed = nullptr;  // what, when it is not the exec
   int error = 0;                 // stays 0 when the exec succeeds: memory is shared until then
@@ -71,6 +72,7 @@ int run_child(void* context) {
     return child_fail(child, "entering the memory group");
   for (uint32_t i = 0; i < spec.join_count; ++i)
     if (write(spec.joins[i], "0", 1) != 1) return child_fail(child, "entering a group");
+  if (!enter_attempt_domain(child.domain)) return child_fail(child, "entering its Landlock domain");
   if (spec.has(wire::k_terminal) ? !lead_terminal(child.stdio[0]) : setsid() < 0)
     return child_fail(child, "setsid");
   for (int fd = 0; fd < 3; ++fd)
@@ -190,7 +192,8 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   const wire::StartHead& head = message.head;
   const bool worker = (head.flags & wire::k_worker) != 0;
   const bool direct = (head.flags & wire::k_direct) != 0;
-  Child child{&init.spec, &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1}};
+  Child child{&init.spec,         &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1},
+              init.attempt_domain};
   char** end = add_variables(init.spec, child.envp, child.envp + head.envc);
   if (init.spec.has(wire::k_walls) && variable(child.envp, "HOME") == nullptr) {
     static char home[] = "HOME=/work";

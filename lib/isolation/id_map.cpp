@@ -60,6 +60,10 @@ Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
   arguments.stack_size = stack.size();
   pid_t self = ::getpid();
   const long child = clone_process(arguments, wait_to_be_killed, &self);
+  if (child == -ENOSPC)  // user_namespaces(7)
+    return fail(ErrorCode::unavailable,
+                "the files of an agent cannot be given to it: no user namespace can be made",
+                "raise their number: sysctl user.max_user_namespaces=1000");
   if (child < 0) return fail_errno(static_cast<int>(-child), "making a user namespace");
   const auto pid = static_cast<pid_t>(child);
   Status mapped = write_map(pid, "uid_map", owner.uid, agent.uid);

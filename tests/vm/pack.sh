@@ -26,6 +26,12 @@ done
 for program in cmd/fabric/fabric cmd/fabric-init/fabric-init; do
   strip -o "$root/opt/fabric/$program" "$build/$program"
 done
+# The attack suite: its scripts and its programs.
+mkdir -p "$root/opt/fabric/tests/attack" "$root/guest/attack"
+for program in attack fuzz_syscalls; do
+  [ ! -x "$build/tests/attack/$program" ] || strip -o "$root/opt/fabric/tests/attack/$program" "$build/tests/attack/$program"
+done
+cp "$here"/../attack/run "$here"/../attack/fuzz "$here"/../attack/*.sh "$root/guest/attack/"
 ldd "$build/cmd/fabric/fabric" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p' |
   while read -r library; do
     mkdir -p "$root/usr/${library%/*}"
