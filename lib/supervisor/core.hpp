@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
 #include "lifecycle/restart_policy.hpp"
@@ -17,7 +18,6 @@
 #include "store/store.hpp"
 #include "supervisor/agent_host.hpp"
 #include "supervisor/control_server.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 #include "supervisor/operations.hpp"
 #include "supervisor/pressure.hpp"
