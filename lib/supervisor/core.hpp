@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
 #include "lifecycle/restart_policy.hpp"
@@ -19,7 +20,6 @@
 #include "supervisor/agent_host.hpp"
 #include "supervisor/control_server.hpp"
 #include "supervisor/egress_client.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 #include "supervisor/operations.hpp"
 #include "supervisor/pressure.hpp"

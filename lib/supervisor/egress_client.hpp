@@ -15,7 +15,7 @@
 
 #include "base/fd.hpp"
 #include "supervisor/egress_messages.hpp"
-#include "supervisor/event_loop.hpp"
+#include "base/event_loop.hpp"
 
 namespace fabric {
 
