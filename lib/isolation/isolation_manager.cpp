@@ -153,7 +153,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     }
     init.filter = &filter;
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
-    if (wants_egress(spec.options)) add_resolver(init.mounts);
+    if (wants_egress(spec.options)) add_resolver(init.mounts, init.host_name);
   }
   return init;
 }

@@ -191,6 +191,7 @@ void check_network(Fixture& fixture) {
                   "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b\"x\", "
                   "(\"192.0.2.1\", 53))'")
             .exit.exit_code != 0);
+  CHECK(run_shell(sandbox, "getent hosts $(cat /proc/sys/kernel/hostname)").out.starts_with("127"));
   CHECK(run_shell(sandbox, "cat /etc/resolv.conf").out.starts_with("nameserver 127.0.0.53\n"));
   // A query reaches the resolver's socket, which the init made and we hold.
   // Both families count as configured for AI_ADDRCONFIG, though there is nothing but lo.
