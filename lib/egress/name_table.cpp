@@ -31,19 +31,17 @@ Address fake6(uint32_t index) {
 
 NameEntry* NameTable::find(const std::string& name) {
   const auto found = entries_.find(name);
-  return found == entries_.end() ? nullptr : found->second.get();
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
 NameEntry* NameTable::put(const std::string& name, uint32_t index, MonoTime now) {
-  auto made = std::make_unique<NameEntry>();
-  NameEntry* entry = made.get();
+  NameEntry* entry = &entries_[name];
   entry->name = name;
   entry->index = index;
   entry->v4 = fake4(index);
   entry->v6 = fake6(index);
   entry->asked = now;
   used_.insert(index);
-  entries_[name] = std::move(made);
   return entry;
 }
 
@@ -56,10 +54,10 @@ NameEntry* NameTable::add(const std::string& name, MonoTime now, std::vector<uin
   }
   const auto oldest = std::min_element(
       entries_.begin(), entries_.end(),
-      [](const auto& a, const auto& b) { return a.second->asked < b.second->asked; });
-  if (now - oldest->second->asked < k_keep_name) return nullptr;
-  for (const auto& [at, id] : oldest->second->listeners) evicted.push_back(id);
-  const uint32_t index = oldest->second->index;
+      [](const auto& a, const auto& b) { return a.second.asked < b.second.asked; });
+  if (now - oldest->second.asked < k_keep_name) return nullptr;
+  for (const auto& [at, id] : oldest->second.listeners) evicted.push_back(id);
+  const uint32_t index = oldest->second.index;
   remove(std::string(oldest->first));
   return put(name, index, now);
 }
@@ -78,7 +76,7 @@ NameEntry* NameTable::restore(const std::string& name, const Address& address, M
 void NameTable::remove(const std::string& name) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
-  used_.erase(found->second->index);
+  used_.erase(found->second.index);
   entries_.erase(found);
 }
 

@@ -6,10 +6,8 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -40,12 +38,12 @@ class NameTable {
   void remove(const std::string& name);
   template <class F>
   void each(F f) {
-    for (auto& [name, entry] : entries_) f(*entry);
+    for (auto& [name, entry] : entries_) f(entry);
   }
 
  private:
   NameEntry* put(const std::string& name, uint32_t index, MonoTime now);
-  std::unordered_map<std::string, std::unique_ptr<NameEntry>> entries_;
+  std::map<std::string, NameEntry> entries_;  // entries stay where they are
   std::set<uint32_t> used_;
 };
 
