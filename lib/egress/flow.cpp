@@ -275,7 +275,8 @@ void Flow::tell(const Verdict& verdict) {
     if (!speaker_->answerable()) return abort();
     return say_farewell(http_answer(403, verdict.why, verdict.rule, verdict.allow));
   }
-  if (entry_ != Entry::transparent || (target_.port != 80 && target_.port != 443)) return abort();
+  const bool web = target_.port == 80 || target_.port == 443;
+  if (entry_ != Entry::transparent || speech == Speech::other || !web) return abort();
   verdict_ = verdict;
   phase_ = Phase::condemned;
   listen_to_condemned();
