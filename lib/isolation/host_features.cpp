@@ -11,7 +11,9 @@
 #include "base/id.hpp"
 #include "isolation/egress_plan.hpp"
 #include "isolation/init_wire.hpp"
+#include "isolation/inject_secrets.hpp"
 #include "isolation/launcher.hpp"
+#include "model/sandbox_rules.hpp"
 
 namespace fabric {
 
@@ -67,6 +69,14 @@ HostFeatures find_features(const CgroupHost& cgroups, IdMaps& maps) {
 
 namespace {
 
+// Those that are injected stay outside.
+bool places_secrets(const SandboxOptions& options) {
+  return std::any_of(options.secrets.begin(), options.secrets.end(), [&](const std::string& text) {
+    const Result<SecretRule> rule = parse_secret_rule(text);
+    return !rule || !is_injected(options, rule->name);
+  });
+}
+
 // What rules can ask for and no part of this version builds yet: refused, never ignored.
 Status check_served(const SandboxSpec& spec) {
   const SandboxOptions& o = spec.options;
@@ -79,8 +89,7 @@ Status check_served(const SandboxSpec& spec) {
       {!o.no_write.empty(), "no_write"},
       {!o.work.empty(), "work"},
       {!o.root.empty(), "root"},
-      {!o.secrets.empty(), "secrets"},
-      {!o.inject.empty(), "inject"},
+      {places_secrets(o), "secrets"},
       {o.seccomp != "default", "seccomp"},
       {o.degrade, "degrade"},
       {l.disk_bytes != 0, "disk"},
