@@ -12,6 +12,7 @@ namespace fabric::egress {
 namespace {
 
 constexpr int k_pipe_size = 1 << 20;
+constexpr size_t k_first_piece = 1 << 16;
 constexpr size_t k_free_pipes = 64;
 
 }  // namespace
@@ -25,13 +26,15 @@ Pipe PipePool::take() {
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return {};
   // Not granted beyond /proc/sys/fs/pipe-user-pages-soft: a small pipe is only slower.
-  ::fcntl(fds[1], F_SETPIPE_SZ, k_pipe_size);
-  return {Fd(fds[0]), Fd(fds[1])};
+  const bool small = ::fcntl(fds[1], F_SETPIPE_SZ, k_pipe_size) < k_pipe_size;
+  return {Fd(fds[0]), Fd(fds[1]), small};
 }
 
 void PipePool::give(Pipe pipe) {
-  if (free_.size() < k_free_pipes) free_.push_back(std::move(pipe));
+  if (!pipe.small && free_.size() < k_free_pipes) free_.push_back(std::move(pipe));
 }
+
+Channel::Channel() : piece_(k_first_piece) {}
 
 Channel::Outcome Channel::fail(int error) {
   error_ = error;
@@ -67,16 +70,17 @@ Channel::Outcome Channel::flush(int to, uint64_t& moved) {
 Channel::Outcome Channel::pump(PipePool& pool, int from, int to, size_t& budget, uint64_t& moved) {
   for (;;) {
     const Outcome sent = flush(to, moved);
+    if (sent == Outcome::waiting) piece_ = k_first_piece;
     if (sent != Outcome::again) return sent;
     if (budget == 0) return Outcome::again;
     if (!pipe_.write) pipe_ = pool.take();
     if (!pipe_.write) return fail(EMFILE);
-    const ssize_t n =
-        ::splice(from, nullptr, pipe_.write.get(), nullptr, std::min(budget, size_t{k_pipe_size}),
-                 SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    const ssize_t n = ::splice(from, nullptr, pipe_.write.get(), nullptr, std::min(budget, piece_),
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n > 0) {
       in_pipe_ = static_cast<size_t>(n);
       budget -= in_pipe_;
+      piece_ = std::min(piece_ * 2, size_t{k_pipe_size});
       continue;
     }
     const int error = errno;

@@ -14,6 +14,7 @@ namespace fabric::egress {
 
 struct Pipe {
   Fd read, write;
+  bool small = false;  // there was no room for a big one
 };
 
 // Pipes that are not in use. One thread.
@@ -35,6 +36,7 @@ class Channel {
     finished,  // the end was passed on
     failed,    // errno of the call is in error()
   };
+  Channel();
   // Goes out before what is read from now on.
   void prepend(std::string bytes) { ahead_ += bytes; }
   [[nodiscard]] bool holds_bytes() const { return !ahead_.empty() || in_pipe_ > 0; }
@@ -55,6 +57,8 @@ class Channel {
   std::string ahead_;
   Pipe pipe_;
   size_t in_pipe_ = 0;
+  size_t
+      piece_;  // read at once: grows while the receiver keeps up, for what it does not take stays
   bool ended_ = false, finished_ = false;
   int error_ = 0;
 };

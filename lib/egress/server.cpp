@@ -173,13 +173,15 @@ void Server::attach(const json::Value& message, std::vector<Fd> fds) {
   const auto attached = [&]() -> Status {
     Attachment attachment = TRY(read_attachment(message, std::move(fds)));
     detach(name);
+    const uint64_t number = next_attachment_++;
     sandboxes_[name] =
-        TRY(Sandbox::attach(engine_, std::move(attachment), [this, name, generation](auto& why) {
-          engine_.loop.post([this, name, generation, why] { over(name, generation, why); });
+        TRY(Sandbox::attach(engine_, std::move(attachment), [this, name, number](auto& why) {
+          engine_.loop.post([this, name, number, why] { over(name, number, why); });
         }));
+    attachments_[name] = number;
     return {};
   }();
-  if (!attached) sandboxes_.erase(name);
+  if (!attached) detach(name);
   w.field("type", attached ? "attached" : "failed")
       .field("sandbox", name)
       .field("generation", generation);
@@ -193,13 +195,14 @@ void Server::detach(const std::string& name) {
   found->second->end();
   engine_.bury(std::move(found->second));
   sandboxes_.erase(found);
+  attachments_.erase(name);
   idle_since_ = engine_.loop.now();
   end_if_idle();
 }
 
-void Server::over(const std::string& name, int64_t generation, const std::string& why) {
-  const auto found = sandboxes_.find(name);
-  if (found == sandboxes_.end() || found->second->generation() != generation) return;
+void Server::over(const std::string& name, uint64_t attachment, const std::string& why) {
+  const auto found = attachments_.find(name);
+  if (found == attachments_.end() || found->second != attachment) return;
   log(name + ": " + why);
   detach(name);
 }

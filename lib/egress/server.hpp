@@ -40,7 +40,7 @@ class Server {
   void handle(std::string_view text, std::vector<Fd> fds);
   void attach(const json::Value& message, std::vector<Fd> fds);
   void detach(const std::string& name);
-  void over(const std::string& name, int64_t generation, const std::string& why);
+  void over(const std::string& name, uint64_t attachment, const std::string& why);
   bool send(const std::string& packet);
   void answer(std::string packet);
   void disconnect();
@@ -52,6 +52,9 @@ class Server {
   Fd listener_, supervisor_;
   Options options_;
   std::map<std::string, std::shared_ptr<Sandbox>> sandboxes_;
+  // Which attachment of a sandbox it is: the end of an older one's link is not that of this one.
+  std::map<std::string, uint64_t> attachments_;
+  uint64_t next_attachment_ = 1;
   std::deque<std::string> answers_;  // not sent yet; before reports
   EventLoop::TimerId sweep_timer_ = 0, refill_timer_ = 0;
   int sweeps_ = 0;

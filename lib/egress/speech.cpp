@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "egress/speech.hpp"
 
+#include <algorithm>
+
 #include "egress/client_hello.hpp"
 
 namespace fabric::egress {
@@ -46,6 +48,7 @@ Speaker::State Speaker::feed(std::string_view bytes, std::string& out) {
 Speaker::State Speaker::recognised(std::string& out) {
   switch (speech_) {
     case Speech::more:
+      if (!web_port()) pass_early(out);
       return state_;
     case Speech::tls:
       return hello(out);
@@ -61,11 +64,16 @@ Speaker::State Speaker::recognised(std::string& out) {
     case Speech::other:
       if (web_port())
         return refuse("connect", "neither TLS nor HTTP on port " + std::to_string(target_.port));
-      out += held_;
+      pass_early(out);
       held_.clear();
       return state_ = State::passes;
   }
   return state_;
+}
+
+void Speaker::pass_early(std::string& out) {
+  out.append(held_, early_);
+  early_ = held_.size();
 }
 
 Speaker::State Speaker::hello(std::string& out) {
@@ -80,7 +88,7 @@ Speaker::State Speaker::hello(std::string& out) {
     if (!named || named->name != target_.name)
       return refuse("sni", "the TLS server name '" + said_ + "' is not '" + target_.name + "'");
   }
-  out += held_;
+  pass_early(out);
   held_.clear();
   return state_ = State::passes;
 }
@@ -108,10 +116,14 @@ bool Speaker::fits(HttpHead& head) {
 }
 
 Speaker::State Speaker::http(std::string_view bytes, std::string& out) {
-  std::string why;
+  std::string why, passed;
   why_.clear();
-  if (http_->feed(bytes, out, why)) {
+  if (http_->feed(bytes, passed, why)) {
     why_.clear();
+    // What went early is the beginning of the request line, which goes on as it came.
+    const size_t before = std::min(early_, passed.size());
+    early_ -= before;
+    out.append(passed, before);
     return state_ = http_->tunnel() ? State::passes : State::filtered;
   }
   return refuse("host_header", why.empty() ? why_ : why);

@@ -39,12 +39,15 @@ class Speaker {
   [[nodiscard]] const std::string& kind() const { return kind_; }  // sni, host_header, connect
   [[nodiscard]] const std::string& why() const { return why_; }
   [[nodiscard]] const std::string& said() const { return said_; }
-  // Ports on which something else than TLS or HTTP is never let through.
+  // Ports on which something else than TLS or HTTP is never let through. On others the beginning of
+  // a line goes on at once, for there are programs that wait for an answer to it; no server takes
+  // it for a request before "HTTP/" and the end of the head, which do not go on unseen.
   [[nodiscard]] bool web_port() const { return target_.port == 80 || target_.port == 443; }
 
  private:
   State refuse(std::string kind, std::string why);
   State recognised(std::string& out);
+  void pass_early(std::string& out);
   State hello(std::string& out);
   State http(std::string_view bytes, std::string& out);
   bool fits(HttpHead& head);
@@ -54,6 +57,7 @@ class Speaker {
   State state_ = State::listening;
   Speech speech_ = Speech::more;
   std::string held_, kind_, why_, said_;
+  size_t early_ = 0;  // of held_, what went on before it was recognised
   std::unique_ptr<HttpRequests> http_;
 };
 

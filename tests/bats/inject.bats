@@ -53,7 +53,7 @@ teardown() {
   expect_match "$output" '^/v1/x 18'
   grep -qx 'Bearer SESAME-4711' "$BATS_TEST_TMPDIR/port.seen"
   [[ $output != *SESAME* && $output != *FOUND* ]]
-  ! grep -rq SESAME .fabric
+  ! grep -rq SESAME-4711 .fabric
 }
 
 @test "an injection whose secret cannot be had fails the spawn" {
