@@ -41,8 +41,8 @@ enum MessageType : uint16_t {
   k_kill,
   k_line,  // bytes for the worker's stdin; value: key (init_connection.hpp)
   k_ack_exit,
-  k_ack_line,   // value: sequence; acknowledges all lines up to it
-  k_shut_down,  // value: grace in ns
+  k_ack_line,       // value: sequence; acknowledges all lines up to it
+  k_shut_down,      // value: grace in ns
   k_net_link = 26,  // with a new link to the egress process (model/egress_wire.hpp)
   // init to supervisor
   k_state = 32,   // body: StateEntry[]
@@ -130,8 +130,8 @@ inline uint32_t checksum(const ExitRecord& record) {
 
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], text[text_size]. Strings are
 // offsets into text, each NUL-terminated. Descriptors, in this order: listening socket, journal,
-// the work tree (k_work_tree), the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and
-// in the v1 memory hierarchy (k_memory_v1).
+// the work tree (k_work_tree), the link (k_egress), then for each slot its leaf in the unified
+// hierarchy (k_unified) and in the v1 memory hierarchy (k_memory_v1).
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user

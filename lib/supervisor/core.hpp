@@ -48,7 +48,7 @@ class SupervisorCore {
     std::vector<Responder> spawn_waiters, terminate_waiters;
     TerminateReply terminated;
     WallTime heartbeat_at;
-    std::optional<Error> launch_error;  // what came to light when the sandbox stood already
+    std::optional<Error> launch_error;          // what came to light when the sandbox stood already
     std::map<std::string, EgressUsage> egress;  // by host, since this supervisor runs
   };
 
