@@ -28,44 +28,38 @@ struct RouteHead {
 struct Attribute {
   uint16_t size, type;
 };
-constexpr uint16_t k_new_route = 24, k_error = 2;
+constexpr uint16_t k_new_address = 20, k_new_route = 24, k_error = 2;
 constexpr uint16_t k_request_ack_create_excl = 1 | 4 | 0x400 | 0x200;
 constexpr uint16_t k_destination = 1, k_output_interface = 4;
+constexpr uint16_t k_address = 1, k_local_address = 2;
 constexpr uint8_t k_table_main = 254, k_table_local = 255;
 constexpr uint8_t k_scope_universe = 0, k_scope_host = 254;
 constexpr uint8_t k_type_local = 2, k_type_prohibit = 8;
 constexpr uint32_t k_loopback = 1;  // lo is the first interface of a network namespace
 
-struct RouteRequest {
-  MessageHead head{};
-  RouteHead route{};
-  uint8_t attributes[40] = {};
+struct AddressHead {
+  uint8_t family, prefix, flags, scope;
+  uint32_t interface;
 };
 
-void add_attribute(RouteRequest& request, uint16_t type, const void* value, uint16_t size) {
-  auto* at = reinterpret_cast<uint8_t*>(&request) + request.head.size;
-  Attribute attribute{static_cast<uint16_t>(sizeof attribute + size), type};
-  memcpy(at, &attribute, sizeof attribute);
-  memcpy(at + sizeof attribute, value, size);
-  request.head.size += static_cast<uint32_t>(sizeof attribute) + ((size + 3U) & ~3U);
+struct Request {
+  MessageHead head{sizeof head, 0, k_request_ack_create_excl, 0, 0};
+  uint8_t body[64] = {};
+};
+
+void append(Request& request, const void* bytes, size_t size) {
+  memcpy(reinterpret_cast<uint8_t*>(&request) + request.head.size, bytes, size);
+  request.head.size += static_cast<uint32_t>((size + 3) & ~size_t{3});
+}
+
+void add_attribute(Request& request, uint16_t type, const void* value, size_t size) {
+  const Attribute attribute{static_cast<uint16_t>(sizeof attribute + size), type};
+  append(request, &attribute, sizeof attribute);
+  append(request, value, size);
 }
 
 // Returns errno.
-int add_route(int netlink, uint8_t type, int family, const uint8_t* address, unsigned prefix) {
-  RouteRequest request;
-  request.head.size = sizeof request.head + sizeof request.route;
-  request.head.type = k_new_route;
-  request.head.flags = k_request_ack_create_excl;
-  const bool local = type == k_type_local;
-  request.route.family = static_cast<uint8_t>(family);
-  request.route.destination_length = static_cast<uint8_t>(prefix);
-  request.route.table = local ? k_table_local : k_table_main;
-  request.route.protocol = 4;  // RTPROT_STATIC
-  request.route.scope = local ? k_scope_host : k_scope_universe;
-  request.route.type = type;
-  if (prefix != 0) add_attribute(request, k_destination, address, family == AF_INET ? 4 : 16);
-  if (local || family == AF_INET6)
-    add_attribute(request, k_output_interface, &k_loopback, sizeof k_loopback);
+int ask(int netlink, const Request& request) {
   if (send(netlink, &request, request.head.size, 0) < 0) return errno;
   struct {
     MessageHead head;
@@ -76,6 +70,39 @@ int add_route(int netlink, uint8_t type, int family, const uint8_t* address, uns
   if (got < static_cast<ssize_t>(sizeof answer.head + 4) || answer.head.type != k_error)
     return EPROTO;
   return answer.error == -EEXIST ? 0 : -answer.error;
+}
+
+size_t size_of(int family) { return family == AF_INET ? 4 : 16; }
+
+int add_route(int netlink, uint8_t type, int family, const uint8_t* address, unsigned prefix) {
+  const bool local = type == k_type_local;
+  RouteHead route{};
+  route.family = static_cast<uint8_t>(family);
+  route.destination_length = static_cast<uint8_t>(prefix);
+  route.table = local ? k_table_local : k_table_main;
+  route.protocol = 4;  // RTPROT_STATIC
+  route.scope = local ? k_scope_host : k_scope_universe;
+  route.type = type;
+  Request request;
+  request.head.type = k_new_route;
+  append(request, &route, sizeof route);
+  if (prefix != 0) add_attribute(request, k_destination, address, size_of(family));
+  if (local || family == AF_INET6)
+    add_attribute(request, k_output_interface, &k_loopback, sizeof k_loopback);
+  return ask(netlink, request);
+}
+
+// Programs that ask with AI_ADDRCONFIG (getaddrinfo(3)) get no addresses of a family of which the
+// machine has none but loopback.
+int add_own_address(int netlink, int family, const uint8_t* address) {
+  const AddressHead own{static_cast<uint8_t>(family), static_cast<uint8_t>(8 * size_of(family)), 0,
+                        k_scope_universe, k_loopback};
+  Request request;
+  request.head.type = k_new_address;
+  append(request, &own, sizeof own);
+  add_attribute(request, k_local_address, address, size_of(family));
+  add_attribute(request, k_address, address, size_of(family));
+  return ask(netlink, request);
 }
 
 // "ADDRESS/PREFIX", separated by spaces.
@@ -137,10 +164,12 @@ void set_routes(const Spec& spec) {
   if (ipv6) close(six);
   int error =
       add_route(netlink, k_type_local, AF_INET, wire::k_fake_network4, wire::k_fake_prefix4);
+  if (error == 0) error = add_own_address(netlink, AF_INET, wire::k_own_address4);
   if (error == 0) error = add_route(netlink, k_type_prohibit, AF_INET, nullptr, 0);
   if (error != 0) refuse("adding a route", "IPv4", error);
   if (ipv6) {
     error = add_route(netlink, k_type_local, AF_INET6, wire::k_fake_network6, wire::k_fake_prefix6);
+    if (error == 0) error = add_own_address(netlink, AF_INET6, wire::k_own_address6);
     if (error == 0) error = add_route(netlink, k_type_prohibit, AF_INET6, nullptr, 0);
     // The kernel can be told to do without IPv6 on lo (disable_ipv6): then nothing leads out there.
     if (error != 0 && error != EACCES && error != ENODEV && error != EINVAL)

@@ -50,7 +50,8 @@ struct Settings {
   uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
   SchedulerSettings scheduler;
   RetentionSettings retention;
-  std::string egress_hosts_file;  // [egress] names beside DNS, as in /etc/hosts; "": none
+  std::string egress_authorities;  // certificates that injections trust; "": the machine's
+  std::string egress_hosts_file;   // [egress] names beside DNS, as in /etc/hosts; "": none
   // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but
   // command)
   AgentDefinition agent_defaults;

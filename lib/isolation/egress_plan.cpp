@@ -64,7 +64,10 @@ std::string egress_networks(const SandboxOptions& options) {
   return list;
 }
 
-void add_resolver(MountPlan& plan) {
+void add_resolver(MountPlan& plan, const std::string& host_name) {
+  for (MountStep& step : plan)
+    if (step.kind == wire::k_text_file && step.target == "etc/hosts")
+      step.source += "127.0.0.1 " + host_name + "\n";
   plan.push_back({wire::k_text_file, "nameserver 127.0.0.53\noptions timeout:2 attempts:2\n",
                   "etc/resolv.conf"});
 }

@@ -15,7 +15,7 @@ bool wants_egress(const SandboxOptions& options);
 // The networks of rules that name addresses, "10.1.0.0/16 fd00::/8". Without the loopback, which is
 // the sandbox's own: a rule for an address of the host's loopback is for the proxies inside.
 std::string egress_networks(const SandboxOptions& options);
-// resolv.conf(5)
-void add_resolver(MountPlan& plan);
+// resolv.conf(5); and the sandbox's own name in hosts(5), which would be a question otherwise.
+void add_resolver(MountPlan& plan, const std::string& host_name);
 
 }  // namespace fabric

@@ -76,7 +76,6 @@ Status check_served(const SandboxSpec& spec) {
       {!o.no_write.empty(), "no_write"},
       {!o.work.empty(), "work"},
       {!o.root.empty(), "root"},
-      {!o.inject.empty(), "inject"},
       {o.seccomp != "default", "seccomp"},
       {l.io_weight != 0, "io_weight"},
   };

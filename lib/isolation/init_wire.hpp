@@ -47,8 +47,8 @@ enum MessageType : uint16_t {
   k_kill,
   k_line,  // bytes for the worker's stdin; value: key (init_connection.hpp)
   k_ack_exit,
-  k_ack_line,   // value: sequence; acknowledges all lines up to it
-  k_shut_down,  // value: grace in ns
+  k_ack_line,       // value: sequence; acknowledges all lines up to it
+  k_shut_down,      // value: grace in ns
   k_net_link = 26,  // with a new link to the egress process (model/egress_wire.hpp)
   // value: Reason. Ends at once what runs in the sandbox, and thaws it: a limit that is watched
   // from outside was passed. Body: what the exits say.

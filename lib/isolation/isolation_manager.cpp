@@ -148,7 +148,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     }
     init.filter = &filter;
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
-    if (wants_egress(spec.options)) add_resolver(init.mounts);
+    if (wants_egress(spec.options)) add_resolver(init.mounts, init.host_name);
     if (features.landlock_abi >= k_least_landlock) init.flags |= wire::k_landlock_required;
   }
   TRY_STATUS(add_secrets(spec, init.mounts));

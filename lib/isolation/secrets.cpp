@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/fd.hpp"
+#include "isolation/inject_secrets.hpp"
 #include "model/sandbox_rules.hpp"
 
 namespace fabric {
@@ -24,15 +25,6 @@ Result<std::string> from_file(const std::string& path) {
   if (status.st_size > static_cast<off_t>(k_max_secret))
     return fail(ErrorCode::usage, path + " is larger than 16 KiB, the most that a secret may have");
   return read_all(file.get(), k_max_secret);
-}
-
-Result<std::string> read_source(const SecretRule& rule) {
-  if (rule.from_file) return from_file(rule.source);
-  const char* value = std::getenv(rule.source.c_str());
-  if (value == nullptr)
-    return fail(ErrorCode::not_found, "the variable " + rule.source + " is not set",
-                "set it where fabric is started");
-  return std::string(value);
 }
 
 // A file made of the secret must lie in the new root itself: elsewhere it would be on a disk, or
@@ -72,12 +64,23 @@ Status add_variable(const SecretRule& rule, std::string value, MountPlan& plan) 
 
 }  // namespace
 
+Result<std::string> read_secret(const SecretRule& rule) {
+  if (rule.from_file) return from_file(rule.source);
+  const char* value = std::getenv(rule.source.c_str());
+  if (value == nullptr)
+    return fail(ErrorCode::not_found, "the variable " + rule.source + " is not set",
+                "set it where fabric is started");
+  return std::string(value);
+}
+
 Status add_secrets(const SandboxSpec& spec, MountPlan& plan) {
   uint32_t variables = 0;
   for (const std::string& text : spec.options.secrets) {
     const SecretRule rule = TRY(parse_secret_rule(text));
+    // What the egress process puts in outside never comes inside.
+    if (is_injected(spec.options, rule.name)) continue;
     const std::string which = "secret " + rule.name;
-    const std::string value = TRY(in_context(read_source(rule), which));
+    const std::string value = TRY(in_context(read_secret(rule), which));
     if (!rule.file.empty()) TRY_STATUS(in_context(add_file(spec, rule, value, plan), which));
     if (rule.variable.empty()) continue;
     if (++variables > wire::k_max_variables)

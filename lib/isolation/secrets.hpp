@@ -7,11 +7,14 @@
 #include "base/result.hpp"
 #include "isolation/isolation_manager.hpp"
 #include "isolation/mount_plan.hpp"
+#include "model/sandbox_rules.hpp"
 
 namespace fabric {
 
 constexpr size_t k_max_secret = 16384;
 
+// The value, from the file or variable of whoever calls.
+Result<std::string> read_secret(const SecretRule& rule);
 // Steps that put the secrets of `spec` in their places. Errors name a secret and its source, never
 // its value.
 Status add_secrets(const SandboxSpec& spec, MountPlan& plan);

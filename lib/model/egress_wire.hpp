@@ -24,11 +24,12 @@
 // 2. With the supervisor: a SOCK_SEQPACKET socket on which the egress process listens
 // (.fabric/run/egress.sock), one JSON object a packet of at most k_egress_max_packet bytes. A newer
 // connection replaces the older one. The supervisor starts it, without a shell, as
-//   fabric-egress --owner UID [--user UID] [--hosts FILE]
+//   fabric-egress --owner UID [--user UID] [--hosts FILE] [--authorities FILE]
 // with the listening socket as descriptor 3 and a log as descriptor 2. --owner: the uid that
 // SO_PEERCRED of a supervisor must have. --user (only as root): the uid and gid that it becomes,
-// with no capability left. --hosts: a file as /etc/hosts is, asked before DNS. Without a sandbox and
-// without a supervisor for a minute it ends by itself.
+// with no capability left. --hosts: a file as /etc/hosts is, asked before DNS. --authorities: whom
+// injections trust in place of the machine's authorities. Without a sandbox
+// and without a supervisor for a minute it ends by itself.
 //   e: {"type":"hello","version":1,"pid":N,"sandboxes":[{"sandbox":S,"generation":N}...]}
 //      first on every connection, followed by all refusals and usages that were not acknowledged
 //   s: {"type":"attach","sandbox":S,"generation":N,"agent":NAME,"rules":[TEXT...],
@@ -71,6 +72,10 @@ constexpr uint8_t k_fake_network4[4] = {198, 18, 0, 0};
 constexpr uint32_t k_fake_prefix4 = 15;
 constexpr uint8_t k_fake_network6[16] = {0xfd, 0xfa, 0xb2, 0x1c};
 constexpr uint32_t k_fake_prefix6 = 64;
+
+// What lo has beside the loopback addresses; no name gets them.
+constexpr uint8_t k_own_address4[4] = {198, 18, 0, 1};
+constexpr uint8_t k_own_address6[16] = {0xfd, 0xfa, 0xb2, 0x1c, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
 
 constexpr uint8_t k_resolver_address[4] = {127, 0, 0, 53};
 constexpr uint16_t k_resolver_port = 53;

@@ -34,7 +34,7 @@ enum class EventKind : uint8_t {
   recurring_added,
   recurring_removed,
   recurring_missed,  // runs whose time had passed while nothing was there to start them
-  sandbox_refused,    // what an agent wanted and its rules do not allow; detail: what and why
+  sandbox_refused,   // what an agent wanted and its rules do not allow; detail: what and why
 };
 constexpr EventKind k_last_event_kind = EventKind::sandbox_refused;
 // "task.scheduled", ...

@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "isolation/isolation_manager.hpp"
 #include "model/agent.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/task_runner.hpp"
 
 namespace fabric {

@@ -9,10 +9,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "supervisor/control_protocol.hpp"
-#include "supervisor/event_loop.hpp"
 
 namespace fabric {
 

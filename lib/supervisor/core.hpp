@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
 #include "isolation/disk_watch.hpp"
@@ -20,7 +21,6 @@
 #include "supervisor/agent_host.hpp"
 #include "supervisor/control_server.hpp"
 #include "supervisor/egress_client.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 #include "supervisor/operations.hpp"
 #include "supervisor/pressure.hpp"
@@ -49,7 +49,7 @@ class SupervisorCore {
     std::vector<Responder> spawn_waiters, terminate_waiters;
     TerminateReply terminated;
     WallTime heartbeat_at;
-    std::optional<Error> launch_error;  // what came to light when the sandbox stood already
+    std::optional<Error> launch_error;          // what came to light when the sandbox stood already
     std::map<std::string, EgressUsage> egress;  // by host, since this supervisor runs
   };
 

@@ -6,6 +6,7 @@
 
 #include "isolation/control_socket.hpp"
 #include "isolation/egress_plan.hpp"
+#include "isolation/inject_secrets.hpp"
 #include "supervisor/core.hpp"
 #include "supervisor/egress_process.hpp"
 #include "telemetry/log.hpp"
@@ -30,6 +31,11 @@ std::string path_beside(const std::string& init_binary) {
 void SupervisorCore::open_egress() {
   EgressClient::Hooks hooks;
   hooks.start = [this] { return start_egress_process(); };
+  hooks.secret = [this](const std::string& id, const std::string& rule) -> Result<Fd> {
+    Entry* entry = find(id);
+    if (!entry) return fail(ErrorCode::not_found, "no agent " + id);
+    return open_injected_secret(entry->agent.definition.sandbox, rule);
+  };
   hooks.refused = [this](const EgressRefused& refused) { egress_refused(refused); };
   hooks.usage = [this](const EgressUsage& usage) { egress_used(usage); };
   egress_ = std::make_unique<EgressClient>(*loop_, workspace_.run_dir() + "/egress.sock",
@@ -43,6 +49,7 @@ Status SupervisorCore::start_egress_process() {
   how.socket = workspace_.run_dir() + "/egress.sock";
   how.log = workspace_.state_dir() + "/logs/egress.log";
   how.hosts_file = settings_.egress_hosts_file;
+  how.authorities = settings_.egress_authorities;
   how.workspace = workspace_.root;
   EgressProcess process = TRY(start_egress(how));
   log::info("egress process started", {{"pid", process.pid}});
@@ -61,6 +68,7 @@ void SupervisorCore::attach_egress(const Agent& agent, Fd link, EgressClient::Do
   what.agent = agent.definition.id;
   what.rules = agent.definition.sandbox.egress;
   what.publish = agent.definition.sandbox.publish;
+  what.inject = agent.definition.sandbox.inject;
   auto new_link = [this, id = agent.definition.id, cgroup = agent.cgroup]() -> Result<Fd> {
     Entry* entry = find(id);
     if (!entry || !entry->host || entry->agent.cgroup != cgroup)

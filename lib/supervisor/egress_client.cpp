@@ -186,19 +186,30 @@ void EgressClient::tell(Wanted& wanted) {
   }
   std::vector<Fd> descriptors;
   descriptors.push_back(std::move(wanted.link));
-  std::vector<int> publish;
-  for (const std::string& rule : what.publish) {
-    Result<Fd> listener = listen_for(rule);
-    if (!listener) {
-      log::error("not published", {{"agent", what.agent}, {"error", listener.error().message}});
-      if (wanted.done) return finish(wanted, fail(listener.error()));
-      publish.push_back(-1);  // it was there before: all else goes on
-      continue;
-    }
-    publish.push_back(static_cast<int>(descriptors.size()));
-    descriptors.push_back(std::move(*listener));
+  EgressDescriptors sent;
+  Status opened = add_descriptors(wanted, what.publish, listen_for, descriptors, sent.publish);
+  if (opened)
+    opened = add_descriptors(
+        wanted, what.inject,
+        [&](const std::string& rule) { return hooks_.secret(what.agent, rule); }, descriptors,
+        sent.inject);
+  if (!opened) return finish(wanted, std::move(opened));
+  send(encode_attach(what, sent), std::move(descriptors));
+}
+
+Status EgressClient::add_descriptors(const Wanted& wanted, const std::vector<std::string>& rules,
+                                     const std::function<Result<Fd>(const std::string&)>& open,
+                                     std::vector<Fd>& descriptors, std::vector<int>& indices) {
+  for (const std::string& rule : rules) {
+    Result<Fd> fd = open(rule);
+    if (!fd && wanted.done) return fail(fd.error());
+    if (!fd)
+      log::error("rule of egress without effect",
+                 {{"agent", wanted.attachment.agent}, {"error", fd.error().message}});
+    indices.push_back(fd ? static_cast<int>(descriptors.size()) : -1);
+    if (fd) descriptors.push_back(std::move(*fd));
   }
-  send(encode_attach(what, publish), std::move(descriptors));
+  return {};
 }
 
 void EgressClient::finish(Wanted& wanted, Status status) {

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "supervisor/egress_messages.hpp"
-#include "supervisor/event_loop.hpp"
 
 namespace fabric {
 
@@ -23,6 +23,8 @@ class EgressClient {
  public:
   struct Hooks {
     std::function<Status()> start;  // a process that listens at the socket's path
+    // What an InjectRule of this agent puts into requests.
+    std::function<Result<Fd>(const std::string& agent, const std::string& rule)> secret;
     std::function<void(const EgressRefused&)> refused;
     std::function<void(const EgressUsage&)> usage;
   };
@@ -75,6 +77,11 @@ class EgressClient {
   void greeted(const EgressHello& hello);
   void attached(const EgressAttached& attached);
   void tell(Wanted& wanted);
+  // Appends a descriptor for each rule. Of one that was attached before, what cannot be had again
+  // is left out and logged.
+  Status add_descriptors(const Wanted& wanted, const std::vector<std::string>& rules,
+                         const std::function<Result<Fd>(const std::string&)>& open,
+                         std::vector<Fd>& descriptors, std::vector<int>& indices);
   void finish(Wanted& wanted, Status status);
   void send(std::string text, std::vector<Fd> descriptors = {});
   void flush();

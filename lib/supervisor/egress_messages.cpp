@@ -24,6 +24,15 @@ void write_list(json::Writer& w, std::string_view key, const std::vector<std::st
   w.end_array();
 }
 
+void write_sent(json::Writer& w, std::string_view key, const std::vector<std::string>& rules,
+                const std::vector<int>& indices) {
+  w.key(key).begin_array();
+  for (size_t i = 0; i < rules.size() && i < indices.size(); ++i)
+    if (indices[i] >= 0)
+      w.begin_object().field("rule", rules[i]).field("fd", indices[i]).end_object();
+  w.end_array();
+}
+
 EgressMessage hello_of(const json::Value& object) {
   EgressHello hello;
   hello.version = json::get_int(object, "version").value_or(0);
@@ -70,17 +79,13 @@ json::Writer begin(const char* type) {
 
 }  // namespace
 
-std::string encode_attach(const EgressAttachment& attachment, const std::vector<int>& publish) {
+std::string encode_attach(const EgressAttachment& attachment, const EgressDescriptors& sent) {
   json::Writer w = begin("attach");
   w.field("sandbox", attachment.sandbox).field("generation", attachment.generation);
   w.field("agent", attachment.agent);
   write_list(w, "rules", attachment.rules);
-  w.key("publish").begin_array();
-  for (size_t i = 0; i < publish.size() && i < attachment.publish.size(); ++i)
-    if (publish[i] >= 0)
-      w.begin_object().field("rule", attachment.publish[i]).field("fd", publish[i]).end_object();
-  w.end_array();
-  w.key("inject").begin_array().end_array();
+  write_sent(w, "publish", attachment.publish, sent.publish);
+  write_sent(w, "inject", attachment.inject, sent.inject);
   return w.end_object().take();
 }
 

@@ -22,6 +22,7 @@ struct EgressAttachment {
   std::string agent;
   std::vector<std::string> rules;    // EgressRule
   std::vector<std::string> publish;  // PublishRule
+  std::vector<std::string> inject;   // InjectRule
 };
 
 struct EgressHello {
@@ -53,8 +54,11 @@ struct EgressUsage {
 using EgressMessage =
     std::variant<std::monostate, EgressHello, EgressAttached, EgressRefused, EgressUsage>;
 
-// `publish` are indices of descriptors sent along, in the order of the rules; -1: left out.
-std::string encode_attach(const EgressAttachment& attachment, const std::vector<int>& publish);
+// Indices of descriptors sent along, in the order of the rules; -1: left out.
+struct EgressDescriptors {
+  std::vector<int> publish, inject;
+};
+std::string encode_attach(const EgressAttachment& attachment, const EgressDescriptors& sent);
 std::string encode_rules(const std::string& sandbox, const std::vector<std::string>& rules);
 std::string encode_detach(const std::string& sandbox);
 std::string encode_ack(uint64_t sequence);

@@ -28,6 +28,7 @@ std::vector<std::string> arguments_of(const EgressStart& how) {
   };
   if (::geteuid() == 0) add("--user", std::to_string(k_egress_uid));
   if (!how.hosts_file.empty()) add("--hosts", how.hosts_file);
+  if (!how.authorities.empty()) add("--authorities", how.authorities);
   return arguments;
 }
 

@@ -16,7 +16,7 @@ namespace fabric {
 constexpr uid_t k_egress_uid = 99999;
 
 struct EgressStart {
-  std::string binary, socket, log, hosts_file;
+  std::string binary, socket, log, hosts_file, authorities;
   std::string workspace;  // its root: in the environment, so that people see whose it is
 };
 struct EgressProcess {

@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "config/workspace.hpp"
 #include "isolation/init_connection.hpp"
 #include "model/agent.hpp"
 #include "scheduler/agent_scheduler.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 
 namespace fabric {

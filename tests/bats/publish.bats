@@ -3,7 +3,7 @@ load helper
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-allow() { printf '\n[agent.isolation]\npublish_allowed = true\n' >>fabric.toml; }
+allow() { printf '[agent.isolation]\npublish_allowed = true\n' >fabric.toml; }
 
 answers() { [ "$(curl -sS -m 5 "http://127.0.0.1:$1/name" 2>/dev/null)" = "from inside" ]; }
 

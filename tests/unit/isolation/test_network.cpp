@@ -191,8 +191,16 @@ void check_network(Fixture& fixture) {
                   "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b\"x\", "
                   "(\"192.0.2.1\", 53))'")
             .exit.exit_code != 0);
+  CHECK(run_shell(sandbox, "getent hosts $(cat /proc/sys/kernel/hostname)").out.starts_with("127"));
   CHECK(run_shell(sandbox, "cat /etc/resolv.conf").out.starts_with("nameserver 127.0.0.53\n"));
   // A query reaches the resolver's socket, which the init made and we hold.
+  // Both families count as configured for AI_ADDRCONFIG, though there is nothing but lo.
+  CHECK(run_shell(sandbox,
+                  "cat /proc/net/if_inet6; python3 -c 'import socket\n"
+                  "for a in (\"198.18.0.1\", \"fdfa:b21c:0:1::1\"):\n"
+                  "  for r in socket.getaddrinfo(a, 80, flags=socket.AI_ADDRCONFIG, "
+                  "type=socket.SOCK_STREAM): print(r[4][0])'")
+            .out.ends_with("198.18.0.1\nfdfa:b21c:0:1::1\n"));
   client = begin(sandbox, "getent ahosts api.example.com & sleep 0.2; kill $!");
   pollfd ask{birth.at(wire::k_link_resolver_udp).fd.get(), POLLIN, 0};
   CHECK(::poll(&ask, 1, 10000) == 1);

@@ -12,6 +12,7 @@
 
 #include "base/json.hpp"
 #include "isolation/control_socket.hpp"
+#include "isolation/inject_secrets.hpp"
 #include "supervisor/egress_client.hpp"
 #include "supervisor/egress_process.hpp"
 
@@ -102,6 +103,12 @@ struct Stage {
   void make_client() {
     EgressClient::Hooks hooks;
     hooks.start = [this] { return start ? start() : process.listen(); };
+    hooks.secret = [](const std::string&, const std::string& rule) -> Result<Fd> {
+      SandboxOptions options;
+      options.secrets = {"key=env:FABRIC_TEST_KEY"};
+      options.inject = {rule};
+      return open_injected_secret(options, rule);
+    };
     hooks.refused = [this](const EgressRefused& r) { refused.push_back(r); };
     hooks.usage = [this](const EgressUsage& u) { usage.push_back(u); };
     client.emplace(*loop, directory + "/egress.sock", std::move(hooks));
@@ -126,13 +133,15 @@ struct Stage {
     until([this] { return process.has_more(); });
     return process.hear();
   }
-  void attach(const std::string& sandbox, Fd link, std::vector<std::string> publish = {}) {
+  void attach(const std::string& sandbox, Fd link, std::vector<std::string> publish = {},
+              std::vector<std::string> inject = {}) {
     EgressAttachment what;
     what.sandbox = sandbox;
     what.generation = 7;
     what.agent = "agent";
     what.rules = {"api.example.com:443"};
     what.publish = std::move(publish);
+    what.inject = std::move(inject);
     client->attach(
         std::move(what), std::move(link),
         [this]() -> Result<Fd> {
@@ -312,4 +321,27 @@ TEST_CASE("published ports are bound here, and a taken one is said") {
   stage.attach("a2-2", stage.new_link(), {"127.0.0.1:47811:80"});
   stage.until([&] { return stage.done.size() == 1; });
   CHECK_FALSE(stage.done.at(0));
+}
+
+TEST_CASE("what is injected goes to the process in memory, and is needed for the spawn") {
+  Stage stage;
+  ::setenv("FABRIC_TEST_KEY", "sesame", 1);
+  stage.attach("a1-1", stage.new_link(), {}, {"api=api.example.com,secret=key"});
+  stage.process.greet();
+  Heard attach = stage.hear();
+  REQUIRE(attach.descriptors.size() == 2);
+  CHECK(json::to_text(*json::find(attach.object, "inject")) ==
+        R"([{"rule":"api=api.example.com,secret=key","fd":1}])");
+  char value[16] = {};
+  CHECK(::pread(attach.descriptors[1].get(), value, sizeof value, 0) == 6);
+  CHECK(std::string(value) == "sesame");
+  CHECK(::write(attach.descriptors[1].get(), "x", 1) < 0);
+  ::unsetenv("FABRIC_TEST_KEY");
+  stage.attach("a2-2", stage.new_link(), {}, {"api=api.example.com,secret=key"});
+  stage.until([&] { return stage.done.size() == 1; });
+  REQUIRE_FALSE(stage.done.at(0));
+  CHECK(stage.done.at(0).error().message == "secret key: the variable FABRIC_TEST_KEY is not set");
+  stage.attach("a3-3", stage.new_link(), {}, {"api=api.example.com,secret=other"});
+  stage.until([&] { return stage.done.size() == 2; });
+  CHECK(stage.done.at(1).error().message == "inject api: there is no secret other");
 }
