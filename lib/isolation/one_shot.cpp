@@ -147,7 +147,9 @@ class Run {
     uint64_t flags = 0;
     std::vector<int> descriptors;
     if (change_user && !asked_.work_dir.empty()) {
+      const size_t before = end_.degraded.size();
       work = TRY(state.work_tree(asked_, agent, end_.degraded));
+      handed_over_ = end_.degraded.size() > before;
       flags |= wire::k_part_work;
       descriptors.push_back(work.get());
     }
@@ -158,6 +160,7 @@ class Run {
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
     end_.exit = TRY(await_end(ours_, signals_));
+    if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
     return std::move(end_);
@@ -217,6 +220,7 @@ class Run {
   Fd ours_;
   Launched init_;
   OneEnd end_;
+  bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 
 }  // namespace
