@@ -226,8 +226,8 @@ class Prover {
   }
 
   [[nodiscard]] std::vector<std::string> sandbox(const std::string& memory) const {
-    std::vector<std::string> words{binary_, "sandbox", "run", "--work",
-                                   canaries_.directory + "/work"};
+    std::vector<std::string> words{binary_,     "sandbox", "run",
+                                   "--degrade", "--work",  canaries_.directory + "/work"};
     auto limit = [&](const char* option, bool possible, const std::string& value) {
       words.insert(words.end(), {option, possible ? value : "none"});
     };

@@ -202,6 +202,10 @@ class Run {
     InitSpec spec = TRY(state.describe(asked_, agent));
     spec.flags |= wire::k_one_shot;
     if (command_.terminal) spec.flags |= wire::k_terminal;
+    if (groups_.hold_the_init()) {  // describe() knows of none
+      spec.flags &= ~uint32_t{wire::k_cgroup_namespace};
+      if (groups_.host().memory_limit) spec.flags |= wire::k_memory_v2;
+    }
     if (asked_.work_dir.empty()) {
       spec.flags &= ~uint32_t{wire::k_work_tree};
       for (MountStep& step : spec.mounts)
@@ -238,6 +242,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
+  state.own_work_dir = false;
   Run run(asked, command);
   auto end = run.run(state);
   if (end) return end;

@@ -69,9 +69,9 @@ on_overlay() {
 @test "a work directory that cannot be mapped: nobody's files change their owner unasked" {
   requires root namespaces cgroups unshare
   run -9 --separate-stderr on_overlay "$FABRIC" sandbox run -- sh -c 'echo x >made'
-  expect_match "$stderr" 'change their owner'
+  expect_match "$stderr" 'files of the work directory belong to'
   expect_match "$output" '^0 file$'
   run -0 --separate-stderr on_overlay "$FABRIC" sandbox run --degrade -- sh -c 'echo x >made'
-  expect_match "$stderr" 'weaker: .* change their owner'
+  expect_match "$stderr" 'weaker: .*the files of the work directory belong to'
   expect_match "$output" '0 file.0 made'
 }
