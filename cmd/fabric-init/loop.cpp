@@ -36,8 +36,8 @@ void shut_down(Init& init, int64_t grace) {
 
 namespace {
 
-// Ctrl-Z stops the command but not the shell that waits for fabric: nobody would ever resume it, and
-// the terminal would belong to a process that does not run. So it goes on.
+// Ctrl-Z stops the command but not the shell that waits for fabric: nobody would ever resume it,
+// and the terminal would belong to a process that does not run. So it goes on.
 void resume_stopped(const Slot& slot) {
   siginfo_t info{};
   while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {

@@ -161,8 +161,6 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   entry.agent.pid_start_time = sandbox->identity.start_time;
   entry.agent.boot_id = sandbox->identity.boot_id;
   entry.agent.degraded = sandbox->degraded;
-  for (const std::string& weaker : sandbox->degraded)
-    log::warn("sandbox is weaker", {{"agent", id}, {"what", weaker}});
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
   if (going_down_) entry.host->runner().set_going_down();
