@@ -163,6 +163,8 @@ nothing_new() {
   expect_match "$stderr" '\-\-degrade'
   run -0 --separate-stderr as_user "$FABRIC" sandbox run --degrade -- true
   expect_match "$stderr" 'weaker: memory is not limited'
+  cd "$WORKSPACE"
+  rm -rf "$USER_DIR"
 }
 
 @test "level none: limits, no walls" {
