@@ -37,6 +37,16 @@ void shut_down(Init& init, int64_t grace) {
 
 namespace {
 
+// Ctrl-Z stops the command but not the shell that waits for fabric: nobody would ever resume it,
+// and the terminal would belong to a process that does not run. So it goes on.
+void resume_stopped(const Slot& slot) {
+  siginfo_t info{};
+  while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+    if (info.si_pid == slot.pid && info.si_status == SIGTSTP) kill(-slot.pid, SIGCONT);
+    info.si_pid = 0;
+  }
+}
+
 // Everything that ended: main processes, and whatever their children left to us.
 void reap(Init& init) {
   for (;;) {
@@ -51,6 +61,7 @@ void reap(Init& init) {
       break;
     }
   }
+  if (init.spec.has(wire::k_terminal)) resume_stopped(init.slots[0]);
   for (uint32_t i = 0; i < init.slot_count(); ++i) settle(init, init.slots[i]);
 }
 

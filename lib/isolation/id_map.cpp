@@ -97,6 +97,10 @@ int change_one(const char* path, const struct stat*, int, FTW*) {
   return ::lchown(path, new_owner.uid, new_owner.gid);
 }
 
+int stop_at_another(const char*, const struct stat* status, int, FTW* where) {
+  return where->level > 0 && status->st_uid != new_owner.uid ? 1 : 0;
+}
+
 }  // namespace
 
 Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
@@ -113,6 +117,11 @@ Result<Fd> open_mapped_tree(const std::string& path, const Fd& map) {
 }
 
 Result<Fd> open_plain_tree(const std::string& path) { return clone_tree(path, 0, -1); }
+
+bool all_belong_to(const std::string& path, uint32_t uid) {
+  new_owner = {uid, uid};
+  return ::nftw(path.c_str(), stop_at_another, 32, FTW_PHYS | FTW_MOUNT) == 0;
+}
 
 Status change_owner(const std::string& path, IdPair owner) {
   new_owner = owner;

@@ -36,6 +36,8 @@ class IdMaps {
 Result<Fd> open_mapped_tree(const std::string& path, const Fd& map);
 // The same without a map.
 Result<Fd> open_plain_tree(const std::string& path);
+// Whether everything below `path`, but not itself, belongs to `uid`.
+bool all_belong_to(const std::string& path, uint32_t uid);
 // chown -R, without following links.
 Status change_owner(const std::string& path, IdPair owner);
 

@@ -29,6 +29,7 @@ struct IsolationManager::State {
   MountPlan host_plan;
   IdMaps maps;
   IdPair self;
+  bool own_work_dir = true;  // work directories are made by fabric unless `work` names one
   // Of adopted sandboxes that a supervisor made elsewhere in the hierarchy, by name: when its init
   // has ended nothing else would tell where they are.
   std::map<std::string, CgroupHost> elsewhere;

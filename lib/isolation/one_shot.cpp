@@ -147,7 +147,9 @@ class Run {
     uint64_t flags = 0;
     std::vector<int> descriptors;
     if (change_user && !asked_.work_dir.empty()) {
+      const size_t before = end_.degraded.size();
       work = TRY(state.work_tree(asked_, agent, end_.degraded));
+      handed_over_ = end_.degraded.size() > before;
       flags |= wire::k_part_work;
       descriptors.push_back(work.get());
     }
@@ -158,6 +160,7 @@ class Run {
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
     end_.exit = TRY(await_end(ours_, signals_));
+    if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
     return std::move(end_);
@@ -199,6 +202,10 @@ class Run {
     InitSpec spec = TRY(state.describe(asked_, agent));
     spec.flags |= wire::k_one_shot;
     if (command_.terminal) spec.flags |= wire::k_terminal;
+    if (groups_.hold_the_init()) {  // describe() knows of none
+      spec.flags &= ~uint32_t{wire::k_cgroup_namespace};
+      if (groups_.host().memory_limit) spec.flags |= wire::k_memory_v2;
+    }
     if (asked_.work_dir.empty()) {
       spec.flags &= ~uint32_t{wire::k_work_tree};
       for (MountStep& step : spec.mounts)
@@ -217,6 +224,7 @@ class Run {
   Fd ours_;
   Launched init_;
   OneEnd end_;
+  bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 
 }  // namespace
@@ -234,6 +242,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
+  state.own_work_dir = false;
   Run run(asked, command);
   auto end = run.run(state);
   if (end) return end;

@@ -165,8 +165,6 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   Fd egress_link = std::move(sandbox->egress_link);
   entry.agent.disk_quota = sandbox->disk_quota;
   entry.agent.degraded = sandbox->degraded;
-  for (const std::string& weaker : sandbox->degraded)
-    log::warn("sandbox is weaker", {{"agent", id}, {"what", weaker}});
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
   watch_disk(entry);

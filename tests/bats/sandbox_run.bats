@@ -163,6 +163,8 @@ nothing_new() {
   expect_match "$stderr" '\-\-degrade'
   run -0 --separate-stderr as_user "$FABRIC" sandbox run --degrade -- true
   expect_match "$stderr" 'weaker: memory is not limited'
+  cd "$WORKSPACE"
+  rm -rf "$USER_DIR"
 }
 
 @test "level none: limits, no walls" {
@@ -187,4 +189,30 @@ a_hundred() {
   requires root namespaces
   outside
   leaves_no_group a_hundred
+}
+
+@test "a terminal is the command's: Ctrl-C ends it, Ctrl-Z does not stop it" {
+  requires root namespaces python3
+  outside
+  run python3 - "$FABRIC" <<'END'
+import os, pty, select, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "sandbox", "run", "--work", "none", "--", "cat"])
+seen = b""
+def wait_for(text):
+    global seen
+    deadline = time.time() + 20
+    while text not in seen:
+        if time.time() > deadline: sys.exit("never saw %r, but %r" % (text, seen))
+        if select.select([terminal], [], [], 0.5)[0]: seen += os.read(terminal, 4096)
+os.write(terminal, b"one\n")
+wait_for(b"one\r\none\r\n")
+os.write(terminal, b"\x1a")
+os.write(terminal, b"two\n")
+wait_for(b"two\r\ntwo\r\n")
+os.write(terminal, b"\x03")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+  expect_status 130
 }
