@@ -17,7 +17,7 @@ void set_names(const Spec& spec);
 // privileges.cpp: bounding set, ids, capabilities, no_new_privs, not dumpable.
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
-int restrict_files();
+int restrict_files(const Spec& spec);
 // self_check.cpp: reads back what the kernel says about this process.
 void self_check(const Spec& spec);
 // lookup.cpp: refuses when the agent's command could not be executed here.

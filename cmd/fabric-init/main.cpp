@@ -49,7 +49,7 @@ void build(const Spec& spec) {
   for (uint32_t i = 0; i < spec.head->slots; ++i)
     open_leaf(state.slots[i].leaf, spec.leaves[i], spec.has(wire::k_memory_v2));
   drop_privileges(spec);
-  if (spec.has(wire::k_walls)) restrict_files();
+  if (spec.has(wire::k_walls)) restrict_files(spec);
   self_check(spec);
   probe_command(spec);
 }

@@ -5,13 +5,10 @@
 #include <sys/stat.h>
 
 #include "build.hpp"
+#include "paths.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
-
-namespace {
-
-constexpr uint64_t k_plain = k_mount_nosuid | k_mount_nodev;
 
 int make_file_system(const char* type, uint64_t attributes, const char* const* options) {
   int fs = fsopen(type, 1);
@@ -27,20 +24,27 @@ int make_file_system(const char* type, uint64_t attributes, const char* const* o
   return mount;
 }
 
+namespace {
+
 void attach(int mount, int root, const char* target) {
   if (move_mount(mount, "", root, target, k_move_from_empty_path) < 0)
     refuse("mounting", target, errno);
   close(mount);
 }
 
+}  // namespace
+
 int clone_tree(int directory, const char* path, uint64_t attributes) {
-  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC);
+  const unsigned empty = *path == 0 ? k_at_empty_path : 0;
+  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC | empty);
   if (tree < 0) refuse("opening for a bind mount", path, errno);
   MountAttributes change{attributes, 0, k_propagation_private, 0};
   if (mount_setattr(tree, "", k_at_empty_path | k_at_recursive, change) < 0)
     refuse("setting mount flags", path, errno);
   return tree;
 }
+
+namespace {
 
 void make_directory(int root, const char* target, unsigned mode) {
   if (mkdirat(root, target, mode) < 0 && errno != EEXIST) refuse("making", target, errno);
@@ -125,12 +129,9 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
         attach(clone_tree(root, target, k_plain | k_mount_noexec | k_mount_rdonly), root, target);
       return;
     case wire::k_hide:
-      if (exists(root, target))
-        attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
-               target);
-      return;
+      return cover(root, target, wire::k_if_exists);
     default:
-      refuse("reading the spec", "unknown mount", EPROTO);
+      if (!apply_path(spec, op, root)) refuse("reading the spec", "unknown mount", EPROTO);
   }
 }
 

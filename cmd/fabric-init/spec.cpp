@@ -9,7 +9,7 @@ namespace fabric::init {
 
 namespace {
 
-constexpr size_t k_max_fds = 3 + 2 * size_t{wire::k_max_slots};
+constexpr size_t k_max_fds = 3 + wire::k_max_trees + 2 * size_t{wire::k_max_slots};
 
 alignas(8) unsigned char packet[wire::k_max_spec];
 
@@ -40,6 +40,11 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
   };
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
+  for (uint32_t i = 0, trees = 0; i < spec.head->mount_count; ++i) {
+    const wire::MountOp& op = spec.mounts[i];
+    if (op.kind != wire::k_tree || (op.argument & wire::k_tree_given) == 0) continue;
+    if (trees == wire::k_max_trees || !take(spec.trees[trees++])) return false;
+  }
   for (uint32_t i = 0; i < spec.head->slots; ++i) {
     if (spec.has(wire::k_unified) && !take(spec.leaves[i].unified)) return false;
     if (spec.has(wire::k_memory_v1) && !take(spec.leaves[i].memory)) return false;

@@ -17,7 +17,10 @@
 #include "isolation/control_socket.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/host_trees.hpp"
 #include "isolation/launcher.hpp"
+#include "isolation/path_plan.hpp"
+#include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
@@ -52,7 +55,7 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   if (command)
     return fail(ErrorCode::not_found, what,
                 "inside the sandbox only the host's system directories "
-                "and the work directory (as /work) are visible");
+                "and the work directory (as /work) are visible; --ro gives more");
   return fail_errno(static_cast<int>(header.value), what);
 }
 
@@ -81,8 +84,7 @@ struct IsolationManager::State {
   // has ended nothing else would tell where they are.
   std::map<std::string, CgroupHost> elsewhere;
 
-  Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent);
-  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent) const;
+  Result<InitSpec> describe(const SandboxSpec& spec, const PathPlan& paths, IdPair agent) const;
   Result<Sandbox> build(const SandboxSpec& spec);
   // The groups of a sandbox: ours, or where its process really is.
   Result<ResourceUsage> usage(const SandboxIdentity& identity) const;
@@ -119,21 +121,14 @@ Status IsolationManager::check(const SandboxSpec& spec) const {
   return check_spec(spec, state_->features);
 }
 
-Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent) {
-  const Fd* map = TRY(maps.get(self, agent));
-  auto mapped = open_mapped_tree(spec.work_dir, *map);
-  if (mapped) return mapped;
-  TRY_STATUS(change_owner(spec.work_dir, agent));
-  return open_plain_tree(spec.work_dir);
-}
-
-Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPair agent) const {
+Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, const PathPlan& paths,
+                                                   IdPair agent) const {
   InitSpec init;
   init.slots = spec.slots;
   init.uid = agent.uid;
   init.gid = agent.gid;
   init.orphan_grace_ns = spec.orphan_grace.ns;
-  init.work_dir = spec.work_dir;
+  init.work_dir = paths.work.host;
   init.host_name = spec.name.substr(0, 64);
   init.probe = spec.probe_command;
   init.path_env = spec.path_env;
@@ -148,6 +143,10 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     if (cgroups.mode != CgroupMode::v2) init.flags |= wire::k_cgroup_namespace;
     init.filter = &filter;
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
+    for (MountStep step : paths.steps) {
+      if (step.kind == wire::k_tree && self.uid == 0) step.argument |= wire::k_tree_given;
+      init.mounts.push_back(std::move(step));
+    }
   }
   return init;
 }
@@ -158,13 +157,21 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   const uint32_t id = k_first_agent_uid + spec.number;
   const IdPair agent = change_user ? IdPair{id, id} : self;
 
-  InitSpec init = TRY(describe(spec, agent));
+  const PathPlan paths = TRY(plan_paths({spec.options, spec.work_dir, spec.workspace, walls}));
+  InitSpec init = TRY(describe(spec, paths, agent));
   JournalPosition position;
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
   init.journal_next = position.next;
   init.journal_sequence = position.sequence;
+  if (walls)
+    TRY_STATUS(
+        make_placeholders(placeholder_list(spec.control_socket), paths.wanted, paths.present));
   Fd work;
-  if (change_user) work = TRY(work_tree(spec, agent));
+  std::vector<Fd> trees;
+  if (change_user) {
+    work = TRY(open_work(paths, agent, maps));
+    trees = TRY(open_trees(paths, agent, maps));
+  }
   SandboxCgroup groups =
       TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
                               change_user ? std::optional(agent.uid) : std::nullopt));
@@ -172,6 +179,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
   if (work) descriptors.push_back(work.get());
+  for (const Fd& tree : trees) descriptors.push_back(tree.get());
   for (const SandboxCgroup::Leaf& leaf : groups.leaves)
     for (const Fd* fd : {&leaf.unified, &leaf.memory})
       if (fd->valid()) descriptors.push_back(fd->get());
@@ -216,6 +224,7 @@ Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
   auto made = state_->build(spec);
   if (made) return made;
   (void)remove_sandbox_cgroup(state_->cgroups, spec.cgroup, k_patience);
+  (void)remove_placeholders(placeholder_list(spec.control_socket));
   (void)remove_socket(spec.control_socket);
   return in_context(std::move(made), spec.name);
 }
@@ -251,6 +260,7 @@ Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
   for (const CgroupHost* host : {&std::as_const(state_->cgroups), &std::as_const(elsewhere)})
     TRY_STATUS(remove_sandbox_cgroup(*host, identity.cgroup, k_patience));
   if (!same_place(elsewhere, state_->cgroups)) leave_cgroup_host(elsewhere);
+  TRY_STATUS(remove_placeholders(placeholder_list(identity.control_socket)));
   return remove_socket(identity.control_socket);
 }
 
