@@ -64,17 +64,22 @@ int make_place(int root, const char* target, bool directory) {
   return at;
 }
 
-void mount_tree(const Spec& spec, const wire::MountOp& op, int root, int given) {
-  const char* target = spec.string(op.target);
+int trees[wire::k_max_trees];  // of the k_tree mounts, in order
+size_t next_tree;
+
+int open_tree_of(const Spec& spec, const wire::MountOp& op) {
+  const char* path = spec.string(op.source);
   const uint64_t attributes =
       k_plain | ((op.argument & wire::k_tree_read_only) != 0 ? k_mount_rdonly : 0);
-  int tree = given;
-  if (tree < 0) {
-    int source = restricted_open(AT_FDCWD, spec.string(op.source), O_PATH, k_no_links);
-    if (source < 0) refuse("opening", spec.string(op.source), errno);
-    tree = clone_tree(source, "", attributes);
-    close(source);
-  }
+  int source = restricted_open(AT_FDCWD, path, O_PATH, k_no_links);
+  if (source < 0) refuse("opening", path, errno);
+  int tree = clone_tree(source, "", attributes);
+  close(source);
+  return tree;
+}
+
+void mount_tree(int root, const char* target) {
+  int tree = trees[next_tree++];
   attach_at(tree, make_place(root, target, is_directory(tree, target)), target);
 }
 
@@ -110,14 +115,6 @@ void close_cover(int root, const char* target) {
   close(place);
 }
 
-int next_given(const Spec& spec, const wire::MountOp& op) {
-  if ((op.argument & wire::k_tree_given) == 0) return -1;
-  size_t before = 0;
-  for (const wire::MountOp* at = spec.mounts; at != &op; ++at)
-    if (at->kind == wire::k_tree && (at->argument & wire::k_tree_given) != 0) ++before;
-  return spec.trees[before];
-}
-
 }  // namespace
 
 int open_beneath(int root, const char* path, int flags) {
@@ -133,11 +130,22 @@ void cover(int root, const char* target, uint64_t flags) {
   if (unlinkat(root, k_empty_file, 0) < 0) refuse("removing", k_empty_file, errno);
 }
 
+void open_trees(const Spec& spec) {
+  size_t count = 0, given = 0;
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
+    const wire::MountOp& op = spec.mounts[i];
+    if (op.kind != wire::k_tree) continue;
+    if (count == wire::k_max_trees) refuse("reading the spec", "too many trees", EPROTO);
+    trees[count++] =
+        (op.argument & wire::k_tree_given) != 0 ? spec.trees[given++] : open_tree_of(spec, op);
+  }
+}
+
 bool apply_path(const Spec& spec, const wire::MountOp& op, int root) {
   const char* target = spec.string(op.target);
   switch (op.kind) {
     case wire::k_tree:
-      mount_tree(spec, op, root, next_given(spec, op));
+      mount_tree(root, target);
       return true;
     case wire::k_pin:
       bind(root, target, k_plain, op.argument);

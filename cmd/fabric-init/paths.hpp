@@ -19,6 +19,8 @@ int clone_tree(int directory, const char* path, uint64_t attributes);
 int open_beneath(int root, const char* path, int flags);
 // Nothing of `target` can be seen any more. flags: k_if_exists, k_cover_open.
 void cover(int root, const char* target, uint64_t flags);
+// The trees of the host, while the host's files are still what paths name.
+void open_trees(const Spec& spec);
 // Carries out the kinds from k_tree on; false for one that it does not know.
 bool apply_path(const Spec& spec, const wire::MountOp& op, int root);
 

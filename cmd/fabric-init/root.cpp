@@ -69,6 +69,15 @@ bool make_device(int root, const char* source, const char* target) {
 
 bool exists(int root, const char* target) { return faccessat(root, target, F_OK, 0) == 0; }
 
+// Of proc, where nothing but the kernel makes names.
+void hide(int root, const char* target) {
+  struct stat status;
+  if (fstatat(root, target, &status, AT_SYMLINK_NOFOLLOW) < 0) refuse("looking at", target, errno);
+  if (S_ISDIR(status.st_mode)) return cover(root, target, 0);
+  attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
+         target);
+}
+
 char* decimal(uint64_t value, char (&buffer)[24]) {
   char* at = buffer + sizeof buffer;
   *--at = 0;
@@ -129,7 +138,8 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
         attach(clone_tree(root, target, k_plain | k_mount_noexec | k_mount_rdonly), root, target);
       return;
     case wire::k_hide:
-      return cover(root, target, wire::k_if_exists);
+      if (exists(root, target)) hide(root, target);
+      return;
     default:
       if (!apply_path(spec, op, root)) refuse("reading the spec", "unknown mount", EPROTO);
   }
@@ -141,9 +151,10 @@ void build_root(const Spec& spec) {
   MountAttributes detach{0, 0, k_propagation_private, 0};
   if (mount_setattr(AT_FDCWD, "/", k_at_recursive, detach) < 0)
     refuse("making mounts private", "/", errno);
-  // Before anything covers /tmp, where the work directory may be.
+  // Before anything covers /tmp, where they may be.
   int work = spec.work_tree >= 0 ? spec.work_tree
                                  : clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
+  open_trees(spec);
   const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
   int root = make_file_system("tmpfs", k_mount_nosuid, options);  // /dev is in it
   if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)

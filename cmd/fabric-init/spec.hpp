@@ -21,7 +21,7 @@ struct Spec {
   int listener = -1;
   int journal = -1;
   int work_tree = -1;
-  int trees[wire::k_max_trees];  // in the order of the mounts that take one
+  int trees[wire::k_max_trees];  // of the k_tree mounts with k_tree_given, in their order
   LeafFds leaves[wire::k_max_slots];
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }

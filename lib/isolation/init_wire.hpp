@@ -167,7 +167,7 @@ enum MountKind : uint32_t {
   k_proc,
   k_devpts,
   k_read_only,  // target itself becomes read-only, if it exists
-  k_hide,       // target becomes empty, if it exists: nothing in it can be read
+  k_hide,       // target becomes /dev/null or an empty directory, if it exists
   // Below here targets are opened without following links: agents write on the way to them.
   k_tree,      // host tree at target; argument: k_tree_read_only, k_tree_given
   k_pin,       // target is mounted on itself, so that it cannot be renamed or removed

@@ -77,12 +77,12 @@ git_project() {
 @test "what is hidden is not there, nor can it be made, moved or uncovered" {
   requires root namespaces
   project
+  before=$(listing)
   fabric spawn a --work "$P" --hide /work/secrets --hide /work/.env --hide /work/later -- sh -c '
     cat secrets/key .env; ls secrets
     mv secrets s2; mv .env e2; rm -rf secrets .env; rmdir secrets; true >.env; echo x >secrets/new
     ln secrets/key k; cat k; ln -s secrets/key l; cat l; mkdir later; true >later; rm -f later; mv later x
     umount secrets; chmod 777 secrets .env later; cat secrets/key .env later; echo end'
-  before=$(listing)
   expect_equal "$(fabric run a 2>/dev/null)" end
   rm -f "$P/l"
   fabric terminate a
