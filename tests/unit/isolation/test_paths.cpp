@@ -296,6 +296,32 @@ TEST_CASE("placeholders go without privileges", "[.][unprivileged]") {
   leave_placeholders_and_clean(fixture);
 }
 
+TEST_CASE("an agent makes no set-user-id programs of the owner of a directory") {
+  Fixture fixture;
+  const std::string d = fixture.directory() + "/project";
+  put(d + "/x", "");
+  SandboxOptions options;
+  options.work = d;
+  Sandbox sandbox = fixture.create(spec_with(fixture, options));
+  const std::string python = "python3 -c 'import ctypes, os, sys\nlibc = ctypes.CDLL(None)\n";
+  for (const std::string& attack :
+       {std::string("chmod 4755 x"), std::string("chmod 2755 x"), std::string("chmod g+s ."),
+        python + "os.umask(0); os.open(\"y\", os.O_CREAT | os.O_WRONLY, 0o4755)'",
+        python + "os.umask(0); os.mknod(\"y\", 0o104755)'",
+        python + "os.umask(0); os.open(\".\", os.O_TMPFILE | os.O_RDWR, 0o4755)'",
+        python + "os.umask(0); sys.exit(libc.syscall(2, b\"y\", 0o102, 0o4755) < 0)'",
+        python + "os.umask(0); sys.exit(libc.syscall(85, b\"y\", 0o6755) < 0)'",
+        python + "sys.exit(libc.syscall(90, b\"x\", 0o6755) < 0)'",
+        python + "sys.exit(libc.syscall(452, -100, b\"x\", 0o6755, 0) < 0)'",
+        python + "sys.exit(libc.syscall(437, -100, b\"x\", bytes(24), 24) < 0)'"}) {
+    INFO(attack);
+    CHECK(run_shell(sandbox, attack).exit.exit_code != 0);
+    CHECK(std::system(("cd " + d + " && " + attack + " && rm -f y && chmod 755 x .").c_str()) == 0);
+  }
+  CHECK(run_shell(sandbox, "chmod 1755 . && chmod 755 x && mkdir -m 2755 sub; cat x && echo z >z")
+            .exit.exit_code == 0);
+}
+
 TEST_CASE("files of /proc that are about the machine show nothing") {
   Fixture fixture;
   Sandbox sandbox = fixture.create();
