@@ -279,6 +279,46 @@ void leave_placeholders_and_clean(Fixture& fixture) {
 
 }  // namespace
 
+namespace {
+
+void work_in_a_repository(Fixture& fixture) {
+  const std::string d = fixture.directory() + "/project";
+  const std::string git = "git -C " + d + " -c user.name=t -c user.email=t ";
+  REQUIRE(std::system(("git init -q -b main " + d + " && " + git +
+                       "commit -q --allow-empty -m 1 && " + git + "worktree add -q " +
+                       fixture.path("tree") + " && rm -r " + d + "/.git/hooks")
+                          .c_str()) == 0);
+  const std::string config = get(d + "/.git/config");
+  SandboxOptions options;
+  options.work = fixture.path("tree");
+  Sandbox sandbox = fixture.create(spec_with(fixture, options));
+  const std::string commit = "git -c user.name=a -c user.email=a commit -q --allow-empty -m 2";
+  CHECK(run_shell(sandbox, commit + " && git log --oneline | wc -l").out == "2\n");
+  run_shell(sandbox, "cd " + d +
+                         "/.git && echo evil >>config; rm -f config; mkdir -p hooks; echo evil "
+                         ">hooks/x; echo /work >commondir; echo evil >worktrees/tree/commondir; "
+                         "mv worktrees w; echo gitdir: /tmp >/work/.git; mv /work/.git /work/g");
+  CHECK(get(d + "/.git/config") == config);
+  CHECK_FALSE(there(d + "/.git/hooks/x"));
+  CHECK(get(d + "/.git/commondir") == ".\n");
+  CHECK(get(d + "/.git/worktrees/tree/commondir") == "../..\n");
+  REQUIRE(fixture.manager().destroy_sandbox(sandbox.identity));
+  CHECK_FALSE(there(d + "/.git/hooks"));
+  CHECK_FALSE(there(d + "/.git/commondir"));
+  CHECK(std::system((git + "worktree remove " + fixture.path("tree")).c_str()) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a worktree and its repository") {
+  Fixture fixture;
+  work_in_a_repository(fixture);
+}
+TEST_CASE("a worktree and its repository without privileges", "[.][unprivileged]") {
+  Fixture fixture;
+  work_in_a_repository(fixture);
+}
+
 TEST_CASE("denied paths cannot be reached or replaced") {
   Fixture fixture;
   attack_denied_paths(fixture);
