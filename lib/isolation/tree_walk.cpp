@@ -28,7 +28,7 @@ std::vector<TreeEntry> entries_of(Fd directory) {
     if (type == DT_UNKNOWN) {
       struct stat status {};
       if (::fstatat(::dirfd(stream), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      type = IFTODT(status.st_mode);
+      type = static_cast<unsigned char>(IFTODT(status.st_mode));
     }
     entries.push_back({std::move(name), type == DT_DIR, type == DT_LNK});
   }
