@@ -166,4 +166,26 @@ bool apply_path(const Spec& spec, const wire::MountOp& op, int root) {
   }
 }
 
+const char* lost_protection(const Spec& spec) {
+  constexpr unsigned k_is_mount_root = 0x2000;  // STATX_ATTR_MOUNT_ROOT
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
+    const wire::MountOp& op = spec.mounts[i];
+    const bool protects =
+        op.kind == wire::k_pin || op.kind == wire::k_no_write || op.kind == wire::k_cover;
+    if (!protects || (op.argument & wire::k_if_exists) != 0) continue;
+    char path[4096];
+    const char* target = spec.string(op.target);
+    if (strlen(target) + 2 > sizeof path) return target;
+    path[0] = '/';
+    strcpy(path + 1, target);
+    uint64_t status[32] = {};  // struct statx; its second word is stx_attributes
+    if (syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, status) < 0) {
+      if (errno == EACCES) continue;  // then the agent does not get there either
+      return target;
+    }
+    if ((status[1] & k_is_mount_root) == 0) return target;
+  }
+  return nullptr;
+}
+
 }  // namespace fabric::init

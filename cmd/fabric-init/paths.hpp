@@ -23,5 +23,8 @@ void cover(int root, const char* target, uint64_t flags);
 void open_trees(const Spec& spec);
 // Carries out the kinds from k_tree on; false for one that it does not know.
 bool apply_path(const Spec& spec, const wire::MountOp& op, int root);
+// A target that is hidden or protected no more, or null. The kernel removes a mount together with
+// the name that it is on, and outside of the sandbox that name can be renamed over (git config).
+const char* lost_protection(const Spec& spec);
 
 }  // namespace fabric::init

@@ -288,3 +288,18 @@ git_project() {
   fabric terminate a
   expect_equal "$(cat "$P/later")" mine
 }
+
+@test "what was replaced from outside is protected again before the next task" {
+  requires root namespaces git
+  git_project
+  fabric spawn a --work "$P" --hide /work/.env -- sh -c 'cat .env; echo evil >.env; echo evil >>.git/config; echo evil >.git/hooks/pre-commit; echo ran'
+  expect_equal "$(fabric run a 2>/dev/null)" ran
+  git -C "$P" config user.name other # by rename
+  echo token2 >"$P/new"
+  mv "$P/new" "$P/.env"
+  before=$(cat "$P/.git/config")
+  expect_equal "$(fabric run a 2>/dev/null)" ran
+  expect_equal "$(cat "$P/.git/config")" "$before"
+  expect_equal "$(cat "$P/.env")" token2
+  state_is a ready
+}

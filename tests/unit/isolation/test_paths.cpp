@@ -284,9 +284,9 @@ namespace {
 void work_in_a_repository(Fixture& fixture) {
   const std::string d = fixture.directory() + "/project";
   const std::string git = "git -C " + d + " -c user.name=t -c user.email=t ";
-  REQUIRE(std::system(("git init -q -b main " + d + " && " + git +
-                       "commit -q --allow-empty -m 1 && " + git + "worktree add -q " +
-                       fixture.path("tree") + " && rm -r " + d + "/.git/hooks")
+  REQUIRE(std::system(("export HOME=" + fixture.directory() + "; git init -q -b main " + d +
+                       " && " + git + "commit -q --allow-empty -m 1 && " + git +
+                       "worktree add -q " + fixture.path("tree") + " && rm -r " + d + "/.git/hooks")
                           .c_str()) == 0);
   const std::string config = get(d + "/.git/config");
   SandboxOptions options;
