@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 
@@ -184,7 +186,8 @@ class Planner {
     const HostTree tree = *place->tree;
     const bool made = hide || !tree.read_only;
     if (inside != tree.inside) {
-      const bool there = TRY(look_at(tree, inside, !tree.read_only, made ? stand : Stand::none));
+      const bool there =
+          TRY(look_at(tree, inside, !tree.read_only, made ? stand : Stand::none, hide));
       if (!there) return {};
     }
     PathNode& node = nodes_.at(inside);
@@ -212,7 +215,8 @@ class Planner {
   // Whether something will be at `inside` in `tree`: it exists, or placeholders stand for it and
   // for its directories. Pins what is on the way. Links on the way are refused: what is behind them
   // has another name, under which it would stay reachable.
-  Result<bool> look_at(const HostTree& tree, const std::string& inside, bool pin, Stand stand) {
+  Result<bool> look_at(const HostTree& tree, const std::string& inside, bool pin, Stand stand,
+                       bool hide = false) {
     const std::string relative = relative_to(inside, tree.inside);
     auto root = open_resolved(tree.host, O_PATH | O_DIRECTORY);
     if (!root) return fail(ErrorCode::usage, inside + ": " + tree.host + " is not a directory");
@@ -230,6 +234,12 @@ class Planner {
         return fail(ErrorCode::usage, host + " is a link, which cannot be hidden or protected",
                     "name what it points to; for a repository's hooks or config: --no-protect-git");
       if (kind == PathKind::absent && stand == Stand::none) return false;
+      // Where we cannot make it the agent cannot either: it has no more rights than we.
+      if (const int why = kind == PathKind::absent ? cannot_make_in(tree, at) : 0) {
+        if (!hide || why == EROFS) return false;
+        return fail(ErrorCode::usage, host + " does not exist, and its name cannot be taken",
+                    "make it, or leave the rule out");
+      }
       if (kind == PathKind::absent)
         plan_.wanted.push_back({tree.host, at, last ? stand : Stand::directory});
       else if (!last && kind != PathKind::directory)
@@ -243,6 +253,15 @@ class Planner {
     if (pin)
       for (const std::string& at : pins) nodes_.at(at).pin = true;
     return true;
+  }
+
+  // An errno, or 0. A directory that is not there yet will be ours.
+  static int cannot_make_in(const HostTree& tree, const std::string& relative) {
+    const size_t slash = relative.rfind('/');
+    const std::string parent =
+        slash == std::string::npos ? tree.host : join_path(tree.host, relative.substr(0, slash));
+    const bool may = ::faccessat(AT_FDCWD, parent.c_str(), W_OK, AT_EACCESS) == 0;
+    return may || errno == ENOENT ? 0 : errno;
   }
 
   // Of one tree that the user named: the workspace's files, repositories, and other file systems
