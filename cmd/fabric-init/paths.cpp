@@ -170,8 +170,8 @@ const char* lost_protection(const Spec& spec) {
   constexpr unsigned k_is_mount_root = 0x2000;  // STATX_ATTR_MOUNT_ROOT
   for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
     const wire::MountOp& op = spec.mounts[i];
-    const bool protects =
-        op.kind == wire::k_pin || op.kind == wire::k_no_write || op.kind == wire::k_cover;
+    const bool protects = op.kind == wire::k_tree || op.kind == wire::k_pin ||
+                          op.kind == wire::k_no_write || op.kind == wire::k_cover;
     if (!protects || (op.argument & wire::k_if_exists) != 0) continue;
     char path[4096];
     const char* target = spec.string(op.target);

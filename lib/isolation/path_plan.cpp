@@ -226,10 +226,10 @@ class Planner {
       const std::string at = relative.substr(0, end);
       const bool last = end == relative.size();
       const std::string host = join_path(tree.host, at);
-      const bool planned = std::any_of(
-          plan_.wanted.begin(), plan_.wanted.end(),
-          [&](const Placeholder& other) { return join_path(other.tree, other.relative) == host; });
-      const PathKind kind = planned ? PathKind::directory : kind_beneath(*root, at);
+      const Stand planned = planned_at(host);
+      // A file that we make: nothing will be in it.
+      if (planned != Stand::none && !last && planned != Stand::directory) return false;
+      const PathKind kind = planned != Stand::none ? PathKind::directory : kind_beneath(*root, at);
       if (kind == PathKind::link)
         return fail(ErrorCode::usage, host + " is a link, which cannot be hidden or protected",
                     "name what it points to; for a repository's hooks or config: --no-protect-git");
@@ -253,6 +253,12 @@ class Planner {
     if (pin)
       for (const std::string& at : pins) nodes_.at(at).pin = true;
     return true;
+  }
+
+  [[nodiscard]] Stand planned_at(const std::string& host) const {
+    for (const Placeholder& planned : plan_.wanted)
+      if (join_path(planned.tree, planned.relative) == host) return planned.stand;
+    return Stand::none;
   }
 
   // An errno, or 0. A directory that is not there yet will be ours.

@@ -112,7 +112,8 @@ TEST_CASE("what rules come to") {
   put(d + "/a/secret/key", "x");
   SandboxOptions options;
   options.work = d;
-  options.no_write = {"/work/a/b/c", "/work/a/b/c/file", "/work/new/deep", "/usr/bin"};
+  options.no_write = {"/work/a/b/c", "/work/a/b/c/file", "/work/new/deep", "/work/new/deep/er",
+                      "/usr/bin"};
   options.hidden = {"/work/a/secret", "/work/a/secret/key", "/work/gone", "/usr/share/none"};
   options.read_write = {d + "/a/b:/work/a/secret/inner", d + ":/same"};
   options.read_only = {d + ":/same", d + "/a:/ro"};
