@@ -22,7 +22,7 @@ void make_listeners();
 // privileges.cpp: bounding set, ids, capabilities, no_new_privs, not dumpable.
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
-int restrict_files();
+int restrict_files(const Spec& spec);
 constexpr int k_landlock_serves = 2;  // ABI 1 forbids every rename across directories
 // The same: a domain for each attempt inside that of the sandbox. Attempts have the same uid, and
 // without it one could open /proc/PID/mem of another (no ptrace is needed for that) or signal it;

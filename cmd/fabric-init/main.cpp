@@ -57,7 +57,7 @@ void build(Spec& spec) {
     open_leaf(state.slots[i].leaf, spec.leaves[i], spec.has(wire::k_memory_v2));
   drop_privileges(spec);
   if (spec.has(wire::k_walls)) {
-    const int abi = restrict_files();
+    const int abi = restrict_files(spec);
     if (abi < k_landlock_serves && spec.has(wire::k_landlock_required))
       refuse("entering a Landlock domain", "the kernel has none that serves", ENOSYS);
     state.attempt_domain = make_attempt_domain();

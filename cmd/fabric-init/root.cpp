@@ -5,13 +5,10 @@
 #include <sys/stat.h>
 
 #include "build.hpp"
+#include "paths.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
-
-namespace {
-
-constexpr uint64_t k_plain = k_mount_nosuid | k_mount_nodev;
 
 int make_file_system(const char* type, uint64_t attributes, const char* const* options) {
   int fs = fsopen(type, 1);
@@ -27,20 +24,27 @@ int make_file_system(const char* type, uint64_t attributes, const char* const* o
   return mount;
 }
 
+namespace {
+
 void attach(int mount, int root, const char* target) {
   if (move_mount(mount, "", root, target, k_move_from_empty_path) < 0)
     refuse("mounting", target, errno);
   close(mount);
 }
 
+}  // namespace
+
 int clone_tree(int directory, const char* path, uint64_t attributes) {
-  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC);
+  const unsigned empty = *path == 0 ? k_at_empty_path : 0;
+  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC | empty);
   if (tree < 0) refuse("opening for a bind mount", path, errno);
   MountAttributes change{attributes, 0, k_propagation_private, 0};
   if (mount_setattr(tree, "", k_at_empty_path | k_at_recursive, change) < 0)
     refuse("setting mount flags", path, errno);
   return tree;
 }
+
+namespace {
 
 void make_directory(int root, const char* target, unsigned mode) {
   if (mkdirat(root, target, mode) < 0 && errno != EEXIST) refuse("making", target, errno);
@@ -64,6 +68,15 @@ bool make_device(int root, const char* source, const char* target) {
 }
 
 bool exists(int root, const char* target) { return faccessat(root, target, F_OK, 0) == 0; }
+
+// Of proc, where nothing but the kernel makes names.
+void hide(int root, const char* target) {
+  struct stat status;
+  if (fstatat(root, target, &status, AT_SYMLINK_NOFOLLOW) < 0) refuse("looking at", target, errno);
+  if (S_ISDIR(status.st_mode)) return cover(root, target, 0);
+  attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
+         target);
+}
 
 char* decimal(uint64_t value, char (&buffer)[24]) {
   char* at = buffer + sizeof buffer;
@@ -130,16 +143,14 @@ void apply(Spec& spec, const wire::MountOp& op, int root) {
         attach(clone_tree(root, target, k_plain | k_mount_noexec | k_mount_rdonly), root, target);
       return;
     case wire::k_hide:
-      if (exists(root, target))
-        attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
-               target);
+      if (exists(root, target)) hide(root, target);
       return;
     case wire::k_secret:
       return make_secret(spec, op, root);
     case wire::k_variable:
       return;
     default:
-      refuse("reading the spec", "unknown mount", EPROTO);
+      if (!apply_path(spec, op, root)) refuse("reading the spec", "unknown mount", EPROTO);
   }
 }
 
@@ -149,9 +160,10 @@ void build_root(Spec& spec) {
   MountAttributes detach{0, 0, k_propagation_private, 0};
   if (mount_setattr(AT_FDCWD, "/", k_at_recursive, detach) < 0)
     refuse("making mounts private", "/", errno);
-  // Before anything covers /tmp, where the work directory may be.
+  // Before anything covers /tmp, where they may be.
   if (!spec.has(wire::k_work_tree) && *spec.string(spec.head->work_dir) != 0)
     spec.work_tree = clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
+  open_trees(spec);
   const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
   int root = make_file_system("tmpfs", k_mount_nosuid, options);  // /dev is in it
   if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)

@@ -9,7 +9,7 @@ namespace fabric::init {
 
 namespace {
 
-constexpr size_t k_max_fds = 6 + 2 * size_t{wire::k_max_slots};
+constexpr size_t k_max_fds = 6 + wire::k_max_trees + 2 * size_t{wire::k_max_slots};
 
 alignas(8) unsigned char packet[wire::k_max_spec];
 
@@ -33,6 +33,17 @@ bool well_formed(const Spec& spec, size_t size) {
   return true;
 }
 
+// Of the mounts that say so, in their order.
+template <class Take>
+bool take_trees(Spec& spec, Take take) {
+  for (uint32_t i = 0, trees = 0; i < spec.head->mount_count; ++i) {
+    const wire::MountOp& op = spec.mounts[i];
+    if (op.kind != wire::k_tree || (op.argument & wire::k_tree_given) == 0) continue;
+    if (trees == wire::k_max_trees || !take(spec.trees[trees++])) return false;
+  }
+  return true;
+}
+
 bool take_descriptors(Spec& spec, const int* fds, size_t count) {
   size_t next = 0;
   auto take = [&](int& to) {
@@ -40,9 +51,10 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
     to = fds[next++];
     return true;
   };
-  if (spec.has(wire::k_one_shot)) return count == 0;
+  if (spec.has(wire::k_one_shot)) return take_trees(spec, take) && next == count;
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
+  if (!take_trees(spec, take)) return false;
   if (spec.has(wire::k_egress) && !take(spec.link)) return false;
   for (uint32_t i = 0; i < spec.head->slots; ++i) {
     if (spec.has(wire::k_unified) && !take(spec.leaves[i].unified)) return false;

@@ -22,6 +22,7 @@ struct Spec {
   int journal = -1;
   int work_tree = -1;
   int link = -1;  // to the egress process
+  int trees[wire::k_max_trees];  // of the k_tree mounts with k_tree_given, in their order
   LeafFds leaves[wire::k_max_slots];
   int cpu_stat = -1;     // of the sandbox's group
   int pids_events = -1;  // likewise

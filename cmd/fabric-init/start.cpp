@@ -14,6 +14,7 @@
 #include "isolation/clone_process.hpp"
 #include "limits.hpp"
 #include "lookup.hpp"
+#include "paths.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -298,6 +299,15 @@ void start_attempt(Init& init, StartMessage& message) {
     return not_started(init, message, 126, "the sandbox is shutting down", "", 0);
   if (head.argc == 0 || !split(message.text, head.text_size, head.argc, head.envc, strings))
     return not_started(init, message, 126, "malformed request", "", 0);
+  if (const char* path = lost_protection(init.spec)) {
+    // Only a new sandbox can protect it again; the supervisor makes one when this has ended.
+    for (uint32_t i = 0; i < init.slot_count(); ++i)
+      if (init.slots[i].busy)
+        return not_started(init, message, 126,
+                           "replaced from outside while another task ran, so not protected", path,
+                           0);
+    _exit(0);
+  }
   begin(init, head.slot, message);
 }
 

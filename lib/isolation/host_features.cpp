@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolation/host_features.hpp"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -54,7 +55,8 @@ void probe_features(HostFeatures& features, IdMaps& maps) {
   if (root && features.namespaces) {
     auto map = maps.get({0, 0}, {k_first_agent_uid, k_first_agent_uid});
     // Of "/" with all that is mounted below it some part never can be.
-    features.idmapped_mounts = map && open_mapped_tree("/usr", **map).has_value();
+    auto place = open_file("/usr", O_PATH | O_DIRECTORY);
+    features.idmapped_mounts = map && place && open_mapped_tree(*place, "/usr", **map).has_value();
   }
 }
 
@@ -70,11 +72,6 @@ Status check_served(const SandboxSpec& spec) {
   const SandboxOptions& o = spec.options;
   const Limits& l = spec.limits;
   const std::pair<bool, const char*> asked[] = {
-      {!o.read_only.empty(), "ro"},
-      {!o.read_write.empty(), "rw"},
-      {!o.hidden.empty(), "hide"},
-      {!o.no_write.empty(), "no_write"},
-      {!o.work.empty(), "work"},
       {!o.root.empty(), "root"},
       {o.seccomp != "default", "seccomp"},
       {l.io_weight != 0, "io_weight"},
@@ -85,6 +82,17 @@ Status check_served(const SandboxSpec& spec) {
                   "isolation." + std::string(name) + " is not available yet in this version",
                   "leave it out");
   return {};
+}
+
+// Rules that only walls can keep.
+Status check_paths(const SandboxSpec& spec) {
+  const SandboxOptions& o = spec.options;
+  if (spec.level != IsolationLevel::none) return {};
+  if (o.read_only.empty() && o.read_write.empty() && o.hidden.empty() && o.no_write.empty())
+    return {};
+  return fail(ErrorCode::usage,
+              "isolation none has no walls, so ro, rw, hide and no_write mean nothing",
+              "use isolation process, or leave the rules out");
 }
 
 }  // namespace
@@ -114,10 +122,12 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
     return fail(ErrorCode::unavailable,
                 "more than one attempt at once needs cgroup v2, to tell their processes apart",
                 features.lacking);
-  if (spec.work_dir.empty()) return {};
+  TRY_STATUS(check_paths(spec));
+  const std::string& work = spec.options.work.empty() ? spec.work_dir : spec.options.work;
+  if (work.empty()) return {};
   struct stat status {};
-  if (::stat(spec.work_dir.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-    return fail(ErrorCode::usage, spec.work_dir + ": not a directory");
+  if (::stat(work.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return fail(ErrorCode::usage, work + ": not a directory");
   return {};
 }
 

@@ -76,9 +76,10 @@ Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
   return descriptor;
 }
 
-Result<Fd> clone_tree(const std::string& path, __u64 extra, int map) {
-  int fd = static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(),
-                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | k_recursive));
+Result<Fd> clone_tree(const Fd& place, const std::string& path, __u64 extra, int map) {
+  int fd = static_cast<int>(
+      ::syscall(SYS_open_tree, place.get(), "",
+                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | k_recursive | unsigned{AT_EMPTY_PATH}));
   if (fd < 0) return fail_errno(errno, path);
   Fd tree(fd);
   mount_attr attributes{};
@@ -90,6 +91,8 @@ Result<Fd> clone_tree(const std::string& path, __u64 extra, int map) {
     return fail_errno(errno, "mapping the owner of " + path);
   return tree;
 }
+
+__u64 access(bool read_only) { return read_only ? MOUNT_ATTR_RDONLY : 0; }
 
 IdPair new_owner;  // nftw() has no argument for its callback; one thread (see IdMaps)
 
@@ -112,11 +115,14 @@ Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
   return &kept_.emplace(key, std::move(map)).first->second;
 }
 
-Result<Fd> open_mapped_tree(const std::string& path, const Fd& map) {
-  return clone_tree(path, MOUNT_ATTR_IDMAP, map.get());
+Result<Fd> open_mapped_tree(const Fd& place, const std::string& path, const Fd& map,
+                            bool read_only) {
+  return clone_tree(place, path, MOUNT_ATTR_IDMAP | access(read_only), map.get());
 }
 
-Result<Fd> open_plain_tree(const std::string& path) { return clone_tree(path, 0, -1); }
+Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only) {
+  return clone_tree(place, path, access(read_only), -1);
+}
 
 bool all_belong_to(const std::string& path, uint32_t uid) {
   new_owner = {uid, uid};

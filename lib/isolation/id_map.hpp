@@ -31,11 +31,13 @@ class IdMaps {
   std::map<std::pair<IdPair, IdPair>, Fd> kept_;
 };
 
-// A detached, private, nosuid, nodev clone of `path`, mapped by `maps`. Unavailable when the file
-// system cannot be mapped.
-Result<Fd> open_mapped_tree(const std::string& path, const Fd& map);
+// A detached, private, nosuid, nodev clone of what `place` (of which `path` is the name, for
+// errors) is, with all that is mounted in it, mapped by `map`. Unavailable when a file system in it
+// cannot be mapped.
+Result<Fd> open_mapped_tree(const Fd& place, const std::string& path, const Fd& map,
+                            bool read_only = false);
 // The same without a map.
-Result<Fd> open_plain_tree(const std::string& path);
+Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only = false);
 // Whether everything below `path`, but not itself, belongs to `uid`.
 bool all_belong_to(const std::string& path, uint32_t uid);
 // chown -R, without following links.

@@ -163,9 +163,10 @@ constexpr uint32_t k_slot_records_at = k_journal_records * sizeof(ExitRecord);
 
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], text[text_size]. Strings are
 // offsets into text, each NUL-terminated. Descriptors, in this order: listening socket, journal,
-// the work tree (k_work_tree), the link (k_egress), then for each slot its leaf in the unified
-// hierarchy (k_unified) and in the v1 memory hierarchy (k_memory_v1), then the sandbox's cpu.stat
-// (k_cpu_stat) and pids.events (k_pids_events), open for reading.
+// the work tree (k_work_tree), the trees of mounts with k_tree_given, the link (k_egress), then for
+// each slot its leaf in the unified hierarchy (k_unified) and in the v1 memory hierarchy
+// (k_memory_v1), then the sandbox's cpu.stat (k_cpu_stat) and pids.events (k_pids_events), open for
+// reading. With k_one_shot only the trees.
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user
@@ -222,9 +223,33 @@ enum MountKind : uint32_t {
   k_proc,
   k_devpts,
   k_read_only,  // target itself becomes read-only, if it exists
-  k_hide,       // target becomes /dev/null, if it exists
+  k_hide,       // target becomes /dev/null or an empty directory, if it exists
   k_secret,     // file of the agent's own, mode 0400; source: `argument` bytes, which may be any
   k_variable,   // source: NAME=VALUE for the environment of every task
+  // Below here targets are opened without following links: agents write on the way to them.
+  k_tree,      // host tree at target; argument: k_tree_read_only, k_tree_given
+  k_pin,       // target is mounted on itself, so that it cannot be renamed or removed
+  k_no_write,  // the same, read-only; argument: k_if_exists
+  k_cover,     // target shows nothing; argument: k_if_exists, k_cover_open
+  k_close,     // target, covered with k_cover_open, becomes read-only
+  k_allow,     // Landlock: what may be done beneath target; argument: rights of <linux/landlock.h>
+};
+enum MountArgument : uint32_t {
+  k_tree_read_only = 1,
+  k_tree_given = 2,  // a descriptor of the spec, in order; else the path in `source` is opened
+  k_if_exists = 4,
+  k_cover_open = 8,  // directories for further trees can be made in it
+};
+constexpr uint32_t k_max_trees = 64;
+// Bits of Landlock as of its fifth version; the init leaves out what the kernel does not know.
+enum LandlockRight : uint32_t {
+  k_allow_execute = 1,
+  k_allow_write = 2,
+  k_allow_read = 4,
+  k_allow_list = 8,
+  k_allow_truncate = 1U << 14,
+  k_allow_ioctl = 1U << 15,
+  k_allow_all = (1U << 16) - 1,
 };
 struct MountOp {
   uint32_t kind;

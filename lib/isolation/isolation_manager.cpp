@@ -17,9 +17,12 @@
 #include "isolation/egress_plan.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/host_trees.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
+#include "isolation/path_plan.hpp"
+#include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
@@ -108,30 +111,30 @@ Status IsolationManager::check(const SandboxSpec& spec) const {
   return check_spec(spec, state_->probed());
 }
 
-Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent,
-                                              std::vector<std::string>& degraded) {
-  const Fd* map = TRY(maps.get(self, agent));
-  auto mapped = open_mapped_tree(spec.work_dir, *map);
+Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, const PathPlan& paths,
+                                              IdPair agent, std::vector<std::string>& degraded) {
+  auto mapped = open_work(paths, agent, maps);
   if (mapped) return mapped;
   const std::string what = "the files of the work directory belong to " + std::to_string(agent.uid);
   // One that fabric made for the agent holds nobody's files that would change their owner.
-  if (own_work_dir && spec.options.work.empty() && all_belong_to(spec.work_dir, agent.uid))
+  if (paths.own_work && all_belong_to(paths.work.host, agent.uid))
     degraded.push_back(what + " (" + mapped.error().message + ")");
   else
     TRY_STATUS(weaken(spec, degraded, what, mapped.error().message,
                       "put the work directory on a file system that can be mapped (ext4, xfs, "
                       "btrfs, from Linux 6.3 tmpfs)"));
-  TRY_STATUS(change_owner(spec.work_dir, agent));
-  return open_plain_tree(spec.work_dir);
+  TRY_STATUS(change_owner(paths.work.host, agent));
+  return open_plain_work(paths);
 }
 
-Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPair agent) const {
+Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, const PathPlan& paths,
+                                                   IdPair agent) const {
   InitSpec init;
   init.slots = spec.slots;
   init.uid = agent.uid;
   init.gid = agent.gid;
   init.orphan_grace_ns = spec.orphan_grace.ns;
-  init.work_dir = spec.work_dir;
+  init.work_dir = paths.work.host;
   init.host_name = spec.name.substr(0, 64);
   init.probe = spec.probe_command;
   init.path_env = spec.path_env;
@@ -150,6 +153,10 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     }
     init.filter = &filter;
     init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
+    for (MountStep step : paths.steps) {
+      if (step.kind == wire::k_tree && self.uid == 0) step.argument |= wire::k_tree_given;
+      init.mounts.push_back(std::move(step));
+    }
     if (wants_egress(spec.options)) add_resolver(init.mounts, init.host_name);
     if (features.landlock_abi >= k_least_landlock) init.flags |= wire::k_landlock_required;
   }
@@ -165,13 +172,21 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   const uint32_t id = k_first_agent_uid + spec.number;
   const IdPair agent = change_user ? IdPair{id, id} : self;
 
-  InitSpec init = TRY(describe(spec, agent));
+  const PathPlan paths = TRY(plan_paths({spec.options, spec.work_dir, spec.workspace, walls}));
+  InitSpec init = TRY(describe(spec, paths, agent));
   JournalPosition position;
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
   init.journal_next = position.next;
   init.journal_sequence = position.sequence;
+  if (walls)
+    TRY_STATUS(
+        make_placeholders(placeholder_list(spec.control_socket), paths.wanted, paths.present));
   Fd work;
-  if (change_user) work = TRY(work_tree(spec, agent, degraded));
+  std::vector<Fd> trees;
+  if (change_user) {
+    work = TRY(work_tree(spec, paths, agent, degraded));
+    trees = TRY(open_trees(paths, agent, maps));
+  }
   SandboxCgroup groups =
       TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
                               change_user ? std::optional(agent.uid) : std::nullopt));
@@ -181,6 +196,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
   if (work) descriptors.push_back(work.get());
+  for (const Fd& tree : trees) descriptors.push_back(tree.get());
   std::pair<Fd, Fd> link;
   if ((init.flags & wire::k_egress) != 0) {
     link = TRY(make_socket_pair());
@@ -235,6 +251,7 @@ Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
   auto made = state_->build(spec);
   if (made) return made;
   (void)remove_sandbox_cgroup(state_->cgroups, spec.cgroup, k_patience);
+  (void)remove_placeholders(placeholder_list(spec.control_socket));
   (void)remove_socket(spec.control_socket);
   return in_context(Result<Sandbox>(fail(state_->explained(std::move(made).error(), spec))),
                     spec.name);
@@ -271,6 +288,7 @@ Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
   for (const CgroupHost* host : {&std::as_const(state_->cgroups), &std::as_const(elsewhere)})
     TRY_STATUS(remove_sandbox_cgroup(*host, identity.cgroup, k_patience));
   if (!same_place(elsewhere, state_->cgroups)) leave_cgroup_host(elsewhere);
+  TRY_STATUS(remove_placeholders(placeholder_list(identity.control_socket)));
   return remove_socket(identity.control_socket);
 }
 

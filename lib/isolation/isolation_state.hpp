@@ -14,6 +14,7 @@
 #include "isolation/id_map.hpp"
 #include "isolation/isolation_manager.hpp"
 #include "isolation/mount_plan.hpp"
+#include "isolation/path_plan.hpp"
 #include "isolation/seccomp_filter.hpp"
 #include "isolation/spec_encoder.hpp"
 
@@ -29,7 +30,6 @@ struct IsolationManager::State {
   MountPlan host_plan;
   IdMaps maps;
   IdPair self;
-  bool own_work_dir = true;  // work directories are made by fabric unless `work` names one
   // Of adopted sandboxes that a supervisor made elsewhere in the hierarchy, by name: when its init
   // has ended nothing else would tell where they are.
   std::map<std::string, CgroupHost> elsewhere;
@@ -39,8 +39,9 @@ struct IsolationManager::State {
   const HostFeatures& probed();
   // What failed, or that this machine has not got what it takes: asked only when something failed.
   Error explained(Error error, const SandboxSpec& spec);
-  Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent, std::vector<std::string>& degraded);
-  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent) const;
+  Result<Fd> work_tree(const SandboxSpec& spec, const PathPlan& paths, IdPair agent,
+                       std::vector<std::string>& degraded);
+  Result<InitSpec> describe(const SandboxSpec& spec, const PathPlan& paths, IdPair agent) const;
   Result<Sandbox> build(const SandboxSpec& spec);
   // The groups of a sandbox: ours, or where its process really is.
   Result<ResourceUsage> usage(const SandboxIdentity& identity) const;

@@ -89,8 +89,30 @@ void add_proc(MountPlan& plan) {
   plan.push_back({wire::k_proc, "", "proc"});
   for (const char* name : {"proc/sys", "proc/irq", "proc/bus"})
     plan.push_back({wire::k_read_only, "", name});
-  for (const char* name : {"proc/sysrq-trigger", "proc/kcore", "proc/keys"})
-    plan.push_back({wire::k_hide, "", name});
+  // Only what every user may read: the agent is never root on the host, and the kernel refuses it
+  // the others (kcore, kmsg, timer_list, slabinfo, kpagecount and their like have mode 0400). A
+  // mask is a mount, which each sandbox pays for.
+  for (const char* name :
+       {"acpi",       "asound",     "config.gz",     "fs",         "iomem",       "ioports",
+        "kallsyms",   "kcore",      "key-users",     "keys",       "kmsg",        "kpagecgroup",
+        "kpagecount", "kpageflags", "latency_stats", "modules",    "sched_debug", "schedstat",
+        "scsi",       "slabinfo",   "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo"}) {
+    struct stat status {};
+    const std::string path = std::string("proc/") + name;
+    if (::stat(("/" + path).c_str(), &status) == 0 && (status.st_mode & 0006) != 0)
+      plan.push_back({wire::k_hide, "", path});
+  }
+}
+
+// The second wall: Landlock says the same about writing as the mounts do.
+void add_rights(MountPlan& plan) {
+  constexpr uint32_t k_look = wire::k_allow_read | wire::k_allow_list | wire::k_allow_execute;
+  constexpr uint32_t k_change = wire::k_allow_write | wire::k_allow_truncate;
+  plan.push_back({wire::k_allow, "", "", k_look});
+  plan.push_back({wire::k_allow, "", "proc", k_change});
+  plan.push_back({wire::k_allow, "", "dev", k_change | wire::k_allow_ioctl});
+  for (const char* name : {"work", "tmp", "dev/shm"})
+    plan.push_back({wire::k_allow, "", name, wire::k_allow_all});
 }
 
 }  // namespace
@@ -113,6 +135,7 @@ MountPlan make_host_plan() {
   }
   add_devices(plan);
   add_proc(plan);
+  add_rights(plan);
   return plan;
 }
 

@@ -9,17 +9,21 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "isolation/control_socket.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/host_trees.hpp"
 #include "isolation/init_message.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
 #include "isolation/one_shot_groups.hpp"
+#include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
 #include "isolation/sealed_binary.hpp"
 
@@ -141,6 +145,8 @@ class Run {
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
     if (change_user) uid_ = id;
     const IdPair agent = change_user ? IdPair{id, id} : state.self;
+    paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
+    if (walls) TRY_STATUS(take_names());
     if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state, agent));
     Fd work;
@@ -148,7 +154,7 @@ class Run {
     std::vector<int> descriptors;
     if (change_user && !asked_.work_dir.empty()) {
       const size_t before = end_.degraded.size();
-      work = TRY(state.work_tree(asked_, agent, end_.degraded));
+      work = TRY(state.work_tree(asked_, paths_, agent, end_.degraded));
       handed_over_ = end_.degraded.size() > before;
       flags |= wire::k_part_work;
       descriptors.push_back(work.get());
@@ -163,6 +169,7 @@ class Run {
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
+    TRY_STATUS(give_names_back());
     return std::move(end_);
   }
 
@@ -171,9 +178,26 @@ class Run {
     ours_.reset();
     if (init_.pidfd) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
+    (void)give_names_back();
   }
 
  private:
+  // Names that must not appear are taken on the host; the list of them is in a directory of our own,
+  // which a run that is killed leaves behind.
+  Status take_names() {
+    if (paths_.wanted.empty()) return {};
+    std::array<char, 32> name{"/tmp/fabric-run-XXXXXX"};
+    if (::mkdtemp(name.data()) == nullptr) return fail_errno(errno, "making a directory in /tmp");
+    names_ = name.data();
+    return make_placeholders(placeholder_list(names_ + "/names"), paths_.wanted, paths_.present);
+  }
+  Status give_names_back() {
+    if (names_.empty()) return {};
+    TRY_STATUS(remove_placeholders(placeholder_list(names_ + "/names")));
+    ::rmdir(names_.c_str());
+    return {};
+  }
+
   template <class State>
   Status make_groups(State& state) {
     TRY_STATUS(groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits));
@@ -199,7 +223,7 @@ class Run {
     theirs.reset();
     state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
-    InitSpec spec = TRY(state.describe(asked_, agent));
+    InitSpec spec = TRY(state.describe(asked_, paths_, agent));
     spec.flags |= wire::k_one_shot;
     if (command_.terminal) spec.flags |= wire::k_terminal;
     if (groups_.hold_the_init()) {  // describe() knows of none
@@ -212,7 +236,11 @@ class Run {
         if (step.kind == wire::k_work)
           step = {wire::k_tmpfs, "", step.target, asked_.limits.memory_bytes / 2};
     }
-    return send_with_descriptors(ours_, TRY(encode_spec(spec)), {});
+    std::vector<Fd> trees;
+    if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
+    std::vector<int> descriptors;
+    for (const Fd& tree : trees) descriptors.push_back(tree.get());
+    return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
 
   const SandboxSpec& asked_;
@@ -224,6 +252,8 @@ class Run {
   Fd ours_;
   Launched init_;
   OneEnd end_;
+  PathPlan paths_;
+  std::string names_;  // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 
@@ -234,6 +264,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   SandboxSpec asked = spec;
   asked.slots = 1;
   asked.cgroup = "one";
+  asked.options.work = asked.work_dir;  // the caller's own, not one that fabric made
   HostFeatures everything;  // what is lacking shows when it is tried
   everything.memory = everything.cpu = everything.pids = everything.namespaces = true;
   everything.landlock_abi = k_least_landlock;
@@ -242,7 +273,6 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
-  state.own_work_dir = false;
   Run run(asked, command);
   auto end = run.run(state);
   if (end) return end;

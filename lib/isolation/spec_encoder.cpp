@@ -79,7 +79,8 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   if (spec.filter != nullptr) append(body, spec.filter->data(), spec.filter->size());
   body += text.bytes();
   if (body.size() > wire::k_max_spec || mounts.size() > 1024)
-    return fail(ErrorCode::usage, "the description of the sandbox is too large");
+    return fail(ErrorCode::usage, "the description of the sandbox is too large",
+                "give it fewer rules about paths, or directories with fewer git repositories");
   const wire::Header header{wire::k_spec, 0, static_cast<uint32_t>(body.size()), 0, 0};
   std::string packet;
   packet.reserve(sizeof header + body.size());
