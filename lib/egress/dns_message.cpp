@@ -27,7 +27,8 @@ size_t read_name(std::string_view message, size_t at, std::string& name) {
   while (at < message.size()) {
     const auto length = static_cast<uint8_t>(message[at++]);
     if (length == 0) return at;
-    if (length > 63 || at + length > message.size() || name.size() + length > 253) return 0;
+    const size_t longer = name.size() + (name.empty() ? 0 : 1) + length;
+    if (length > 63 || at + length > message.size() || longer > 253) return 0;
     if (!name.empty()) name.push_back('.');
     for (size_t i = 0; i < length; ++i) {
       char c = message[at + i];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -21,7 +22,9 @@ struct Engine {
 
   // Frees `dead` when no handler can be running in it any more.
   void bury(std::shared_ptr<void> dead) {
-    if (graves.empty()) loop.post([this] { graves.clear(); });
+    if (graves.empty())
+      loop.post(
+          [this] { const std::vector<std::shared_ptr<void>> now = std::exchange(graves, {}); });
     graves.push_back(std::move(dead));
   }
   // accept4(2), not blocking. Without a free descriptor the connection is reset, by means of a

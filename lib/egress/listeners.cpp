@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace fabric::egress {
 namespace {
@@ -57,6 +58,10 @@ Listeners::~Listeners() {
 void Listeners::find(const std::string& name, DnsServer::Done done) {
   DnsServer::Found found = handlers_.known(name);
   if (!found.known) return done(found);
+  if (!ready_ && early_.size() < k_questions) {
+    early_.push_back({name, found, std::move(done), engine_.loop.now()});
+    return;
+  }
   found.why = "no listener could be made for it";
   NameEntry* entry = names_.find(name);
   if (entry == nullptr && ready_ && link_ != nullptr) {
@@ -209,6 +214,8 @@ void Listeners::accept(uint32_t id) {
 void Listeners::replayed(const RuleSet& rules) {
   ready_ = true;
   rules_changed(rules);
+  for (Question& question : std::exchange(early_, {}))
+    find(question.name, std::move(question.done));
 }
 
 void Listeners::close(uint32_t id) {

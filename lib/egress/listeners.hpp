@@ -72,6 +72,7 @@ class Listeners {
   std::map<uint32_t, Listener> listeners_;
   std::set<std::pair<std::string, uint16_t>> networks_;  // address listened on, port
   std::vector<Question> questions_;
+  std::vector<Question> early_;  // came before what there was is known
   uint32_t next_id_ = wire::k_first_link_id;
   bool ready_ = false;  // what there was is known
 };

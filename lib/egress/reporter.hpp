@@ -17,7 +17,7 @@
 namespace fabric::egress {
 
 struct Refusal {
-  std::string_view kind;  // name, connect, sni, host_header, address, rate, publish
+  std::string kind;  // name, connect, sni, host_header, address, rate, publish
   std::string host, address;
   uint16_t port = 0;
   std::string rule, allow, why;
