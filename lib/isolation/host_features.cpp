@@ -69,7 +69,6 @@ namespace {
 // What rules can ask for and no part of this version builds yet: refused, never ignored.
 Status check_served(const SandboxSpec& spec) {
   const SandboxOptions& o = spec.options;
-  const Limits& l = spec.limits;
   const std::pair<bool, const char*> asked[] = {
       {!o.read_only.empty(), "ro"},        {!o.read_write.empty(), "rw"},
       {!o.hidden.empty(), "hide"},         {!o.no_write.empty(), "no_write"},
@@ -77,7 +76,6 @@ Status check_served(const SandboxSpec& spec) {
       {!o.egress.empty(), "egress"},       {!o.publish.empty(), "publish"},
       {!o.secrets.empty(), "secrets"},     {!o.inject.empty(), "inject"},
       {o.seccomp != "default", "seccomp"}, {o.degrade, "degrade"},
-      {l.io_weight != 0, "io_weight"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)

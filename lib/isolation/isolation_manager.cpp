@@ -17,6 +17,7 @@
 #include "isolation/control_socket.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/io_weight.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/process_identity.hpp"
 #include "isolation/sandbox_cgroup.hpp"
@@ -115,7 +116,9 @@ void IsolationManager::remove_empty_root() { leave_cgroup_host(state_->cgroups);
 const HostFeatures& IsolationManager::features() const { return state_->features; }
 
 Status IsolationManager::check(const SandboxSpec& spec) const {
-  return check_spec(spec, state_->features);
+  TRY_STATUS(check_spec(spec, state_->features));
+  if (spec.limits.io_weight == 0) return {};
+  return check_io_weight(state_->cgroups, spec.work_dir);
 }
 
 Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent) {
