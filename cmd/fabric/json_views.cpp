@@ -60,7 +60,7 @@ constexpr auto k_agent = std::to_array<JsonField<AgentView>>({
      [](Writer& w, const AgentView& v) { write_maybe(w, v.usage ? v.usage->net_sent_bytes : std::nullopt); }},
     {"disk_bytes", "What its work directory held when it was last measured; null when not known.",
      [](Writer& w, const AgentView& v) { write_maybe(w, v.usage ? v.usage->disk_bytes : std::nullopt); }},
-    {"disk_quota", "How the limit of its work directory is kept: watched (measured again and again, what runs over it ends); null without one.",
+    {"disk_quota", "How the limit of its work directory is kept: project quota (the file system refuses what is beyond it) or watched (it is measured again and again, and what runs over it ends); null without one.",
      [](Writer& w, const AgentView& v) { write_text(w, v.agent.disk_quota); }},
 });
 

@@ -20,6 +20,7 @@
 #include "isolation/io_weight.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/process_identity.hpp"
+#include "isolation/project_quota.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
 #include "isolation/spec_encoder.hpp"
@@ -54,6 +55,20 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
                 "inside the sandbox only the host's system directories "
                 "and the work directory (as /work) are visible");
   return fail_errno(static_cast<int>(header.value), what);
+}
+
+// How the limit of the work directory is kept. By the file system where it can: an agent that is
+// somebody else, without capabilities, is bound by it, and the seccomp policy keeps it from leaving
+// the project. Not of a directory that is the user's own: his files stay as they are.
+std::string_view keep_disk_limit(const SandboxSpec& spec, bool change_user) {
+  if (!change_user || !spec.options.work.empty())
+    return spec.limits.disk_bytes != 0 ? k_disk_watched : "";
+  if (spec.limits.disk_bytes == 0) {
+    lift_project_quota(spec.work_dir);
+    return "";
+  }
+  auto set = set_project_quota(spec.work_dir, spec.limits.disk_bytes);
+  return set && *set ? k_disk_project : k_disk_watched;
 }
 
 // One may know hierarchies that the other does not: a group that both have decides.
@@ -165,6 +180,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
   init.journal_next = position.next;
   init.journal_sequence = position.sequence;
+  const std::string_view disk_quota = keep_disk_limit(spec, change_user);
   Fd work;
   if (change_user) work = TRY(work_tree(spec, agent));
   SandboxCgroup groups =
@@ -215,7 +231,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
   SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
                            spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
   return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
-                 std::string(spec.limits.disk_bytes != 0 ? k_disk_watched : "")};
+                 std::string(disk_quota)};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {

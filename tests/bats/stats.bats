@@ -46,7 +46,7 @@ says_ready() { [ "$(fabric logs "$1" 2>/dev/null)" = ready ]; }
   fabric cancel t1 t2
   wait_for_state t2 cancelled
   expect_equal "$(fabric stats a --json | jq -c '.[0].attempts')" '[]'
-  refused 2 'no field .nothing' fabric stats --json=nothing
+  refused 2 "unknown field 'nothing'" fabric stats --json=nothing
 }
 
 @test "at isolation none there is no network of its own" {
