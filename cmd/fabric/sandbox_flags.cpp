@@ -26,6 +26,16 @@ Result<uint32_t> parse_descriptors(std::string_view text) {
   return count;
 }
 
+Result<uint32_t> parse_io_weight(std::string_view text) {
+  if (text == "none") return 0U;
+  uint32_t weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  if (error != std::errc{} || end != text.data() + text.size() || weight == 0 || weight > 10000)
+    return fail(ErrorCode::usage, "invalid weight '" + printable(text) + "'",
+                "write a number from 1 to 10000, or none");
+  return weight;
+}
+
 // Absolute and without "." and "..", which rules do not take. Links stay as they are.
 std::string absolute(std::string_view path) {
   if (path.empty()) return "";
@@ -82,6 +92,8 @@ Status read_sandbox_flags(const Arguments& arguments, config::AgentFlags& flags)
   flags.file_size_bytes = TRY(parsed(arguments, "--file-size", parse_size_limit));
   flags.disk_bytes = TRY(parsed(arguments, "--disk", parse_size_limit));
   flags.tmp_bytes = TRY(parsed(arguments, "--tmp", parse_size_limit));
+  flags.shm_bytes = TRY(parsed(arguments, "--shm", parse_size_limit));
+  flags.io_weight = TRY(parsed(arguments, "--io-weight", parse_io_weight));
   flags.output_rate = TRY(parsed(arguments, "--output-rate", parse_size_limit));
   if (const auto root = arguments.value("--root")) {
     flags.root = absolute(*root);

@@ -18,15 +18,61 @@ std::string pairs_in_words(const Metadata& pairs) {
 
 namespace {
 
+std::string cpu_in_words(double seconds) {
+  return human(Duration::nanoseconds(static_cast<int64_t>(seconds * 1e9)));
+}
+
+// Of those only what somebody chose.
+std::string more_limits_in_words(const Limits& limits) {
+  const Limits usual;
+  std::string text;
+  const auto add = [&](const char* name, const std::string& value) {
+    text += std::string(", ") + name + " " + value;
+  };
+  const auto size = [](uint64_t bytes) { return bytes == 0 ? "any" : size_to_string(bytes); };
+  if (limits.nofile != usual.nofile)
+    add("descriptors", limits.nofile == 0 ? "any" : std::to_string(limits.nofile));
+  if (limits.file_size_bytes != usual.file_size_bytes)
+    add("file size", size(limits.file_size_bytes));
+  if (limits.disk_bytes != usual.disk_bytes) add("disk", size(limits.disk_bytes));
+  if (limits.tmp_bytes != 0) add("/tmp", size(limits.tmp_bytes));
+  if (limits.shm_bytes != 0) add("/dev/shm", size(limits.shm_bytes));
+  if (limits.output_rate != 0) add("output rate", size(limits.output_rate) + "/s");
+  if (limits.io_weight != 0) add("io weight", std::to_string(limits.io_weight));
+  return text;
+}
+
 std::string limits_in_words(const Limits& limits) {
   return "memory " + (limits.memory_bytes == 0 ? "any" : size_to_string(limits.memory_bytes)) +
          ", cpu " +
          (limits.cpu_millicores == 0 ? "any" : cpu_cores_to_string(limits.cpu_millicores)) +
-         ", pids " + (limits.pids == 0 ? "any" : std::to_string(limits.pids));
+         ", pids " + (limits.pids == 0 ? "any" : std::to_string(limits.pids)) +
+         more_limits_in_words(limits);
 }
 
-std::string cpu_in_words(double seconds) {
-  return human(Duration::nanoseconds(static_cast<int64_t>(seconds * 1e9)));
+std::string disk_in_words(const AgentView& view) {
+  const std::string limit = size_to_string(view.agent.definition.limits.disk_bytes);
+  const bool known = view.usage && view.usage->disk_bytes;
+  return (known ? human_size(*view.usage->disk_bytes) + " of " : "at most ") + limit +
+         (view.agent.disk_quota.empty() ? "" : ", " + view.agent.disk_quota);
+}
+
+// What is beyond the usual.
+void add_use(Facts& facts, const LiveUsage& usage) {
+  facts.add("uses", human_size(usage.memory_bytes) + " memory, " + cpu_in_words(usage.cpu_seconds) +
+                        " cpu, " + std::to_string(usage.pids) +
+                        (usage.pids == 1 ? " process" : " processes"));
+  facts.add("disk traffic", human_size(usage.io_read_bytes) + " read, " +
+                                human_size(usage.io_written_bytes) + " written");
+  if (usage.net_received_bytes && usage.net_sent_bytes)
+    facts.add("network", human_size(*usage.net_received_bytes) + " received, " +
+                             human_size(*usage.net_sent_bytes) + " sent");
+  if (usage.pids_refused > 0)
+    facts.add("refused", count_of(usage.pids_refused, "start") + " of a process", Colour::yellow);
+  if (usage.oom_kills > 0)
+    facts.add("killed", count_of(usage.oom_kills, "time") + " by the memory limit", Colour::red);
+  if (usage.cpu_throttled_seconds >= 0.1)
+    facts.add("waited", cpu_in_words(usage.cpu_throttled_seconds) + " because of the cpu limit");
 }
 
 }  // namespace
@@ -162,11 +208,9 @@ std::string agent_facts(const AgentView& view, WallTime now) {
   if (view.agent.pid > 0) facts.add("pid", std::to_string(view.agent.pid));
   facts.add("spawned", human(view.agent.spawned_at, now));
   facts.add("tasks", counts_in_words(view.tasks));
-  if (view.usage)
-    facts.add("uses", human_size(view.usage->memory_bytes) + " memory, " +
-                          cpu_in_words(view.usage->cpu_seconds) + " cpu, " +
-                          std::to_string(view.usage->pids) +
-                          (view.usage->pids == 1 ? " process" : " processes"));
+  if (definition.limits.disk_bytes != 0 && definition.kind != AgentKind::external)
+    facts.add("work directory", disk_in_words(view));
+  if (view.usage) add_use(facts, *view.usage);
   return facts.to_text();
 }
 

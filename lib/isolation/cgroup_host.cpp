@@ -59,6 +59,10 @@ Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups&
     if (wanted.pids && hierarchy.has("pids") && !host.pids)
       host.pids = make_base(hierarchy, own, root);
     if (wanted.cpu && hierarchy.has("cpu") && !host.cpu) host.cpu = make_base(hierarchy, own, root);
+    if (hierarchy.has("blkio") && host.blkio_path.empty()) {
+      const std::string group = hierarchy.directory_of(hierarchy.path_in(own));
+      if (!group.empty()) host.blkio_path = group + "/" + root;
+    }
     // Only needed where no cpu.stat tells the same.
     if (wanted.cpuacct && hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
       host.cpuacct = make_base(hierarchy, own, root);
@@ -86,6 +90,7 @@ Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups&
 void leave_cgroup_host(const CgroupHost& host) {
   if (host.mode == CgroupMode::v2) return leave_unified(host);
   for (const CgroupBase* base : host.all()) ::rmdir(base->path.c_str());
+  if (!host.blkio_path.empty()) ::rmdir(host.blkio_path.c_str());
 }
 
 CgroupHost locate_cgroups(pid_t pid, const std::string& name) {
@@ -107,6 +112,7 @@ CgroupHost locate_cgroups(pid_t pid, const std::string& name) {
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     if (hierarchy.unified && !host.unified) host.unified = base_of(hierarchy);
     if (hierarchy.has("pids") && !host.pids) host.pids = base_of(hierarchy);
+    if (hierarchy.has("blkio")) host.blkio_path = base_of(hierarchy).path;
     if (hierarchy.has("cpu") && !host.cpu) host.cpu = base_of(hierarchy);
     if (hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
       host.cpuacct = base_of(hierarchy);

@@ -29,7 +29,10 @@ struct CgroupHost {
   bool memory_limit = false, cpu_limit = false, pids_limit = false;
   CgroupBase memory, cpu, cpuacct, pids;  // v1
   CgroupBase unified;                     // v2 and hybrid
-  std::string lacking;                    // why there is no better, and what to type
+  // v1, of the root that sandboxes with an io weight get a group in (io_weight.hpp); made when the
+  // first one comes. "": none.
+  std::string blkio_path;
+  std::string lacking;  // why there is no better, and what to type
 
   // All that are there, each once.
   [[nodiscard]] std::vector<const CgroupBase*> all() const;

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/size.hpp"
 #include "isolation/disk_usage.hpp"
@@ -101,10 +102,12 @@ void DiskWatch::State::measure(Watched& sandbox) {
   }
   sandbox.free_then = free_then;
   sandbox.took = ended - began;
-  sandbox.over = over;
+  const bool again = std::exchange(sandbox.over, over);
   if (!over) return;
-  freeze_slots(sandbox.groups, sandbox.cgroup);
-  on_over({sandbox.cgroup, message_of(*usage, sandbox.limit)});
+  // The first time only. If it still runs at the next look, its init was perhaps in the middle of
+  // starting it, and comes to read what it is told when that can go on.
+  freeze_slots(sandbox.groups, sandbox.cgroup, again ? Frozen::no : Frozen::yes);
+  on_over({sandbox.cgroup, message_of(*usage, sandbox.limit), again});
 }
 
 // Whether it has to be looked at again soon.

@@ -23,6 +23,7 @@ class DiskWatch {
   struct Over {
     std::string cgroup;   // of the sandbox
     std::string message;  // how much, and the limit
+    bool again = false;   // as it was at the look before
   };
   // Called in the thread of the watch, each time a running sandbox is found over its limit.
   using OnOver = std::function<void(const Over&)>;

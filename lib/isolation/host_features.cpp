@@ -70,11 +70,9 @@ namespace {
 // What rules can ask for and no part of this version builds yet: refused, never ignored.
 Status check_served(const SandboxSpec& spec) {
   const SandboxOptions& o = spec.options;
-  const Limits& l = spec.limits;
   const std::pair<bool, const char*> asked[] = {
       {!o.root.empty(), "root"},
       {o.seccomp != "default", "seccomp"},
-      {l.io_weight != 0, "io_weight"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)

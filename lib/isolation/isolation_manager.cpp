@@ -18,12 +18,14 @@
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
 #include "isolation/host_trees.hpp"
+#include "isolation/io_weight.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
 #include "isolation/path_plan.hpp"
 #include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
+#include "isolation/project_quota.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
 #include "isolation/secrets.hpp"
@@ -52,6 +54,20 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   if (header.type == wire::k_ready) return {};
   std::string what(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header);
   return fail(init_refusal(what, static_cast<int>(header.value)));
+}
+
+// How the limit of the work directory is kept. By the file system where it can: an agent that is
+// somebody else, without capabilities, is bound by it, and the seccomp policy keeps it from leaving
+// the project. Not of a directory that is the user's own: his files stay as they are.
+std::string_view keep_disk_limit(const SandboxSpec& spec, bool change_user) {
+  if (!change_user || !spec.options.work.empty())
+    return spec.limits.disk_bytes != 0 ? k_disk_watched : "";
+  if (spec.limits.disk_bytes == 0) {
+    lift_project_quota(spec.work_dir);
+    return "";
+  }
+  auto set = set_project_quota(spec.work_dir, spec.limits.disk_bytes);
+  return set && *set ? k_disk_project : k_disk_watched;
 }
 
 // One may know hierarchies that the other does not: a group that both have decides.
@@ -108,7 +124,10 @@ Error IsolationManager::State::explained(Error error, const SandboxSpec& spec) {
 }
 
 Status IsolationManager::check(const SandboxSpec& spec) const {
-  return check_spec(spec, state_->probed());
+  TRY_STATUS(check_spec(spec, state_->probed()));
+  if (spec.limits.io_weight == 0) return {};
+  return check_io_weight(state_->cgroups,
+                         spec.options.work.empty() ? spec.work_dir : spec.options.work);
 }
 
 Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, const PathPlan& paths,
@@ -181,6 +200,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   if (walls)
     TRY_STATUS(
         make_placeholders(placeholder_list(spec.control_socket), paths.wanted, paths.present));
+  const std::string_view disk_quota = keep_disk_limit(spec, change_user);
   Fd work;
   std::vector<Fd> trees;
   if (change_user) {
@@ -242,7 +262,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
                  std::move(launched.pidfd),
                  InitConnection(std::move(ours)),
                  std::move(degraded),
-                 std::string(spec.limits.disk_bytes != 0 ? k_disk_watched : ""),
+                 std::string(disk_quota),
                  std::move(link.first)};
 }
 

@@ -67,6 +67,8 @@ struct Sandbox {
 };
 // Nobody but the owner of the sandbox keeps it: he has a DiskWatch.
 inline constexpr std::string_view k_disk_watched = "watched";
+// The file system does: writes beyond it fail.
+inline constexpr std::string_view k_disk_project = "project quota";
 
 struct AttemptUsage {
   AttemptId attempt = 0;

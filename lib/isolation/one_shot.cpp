@@ -257,6 +257,23 @@ class Run {
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 
+// What somebody has to keep up while the command runs, which here nobody does: refused.
+Status check_alone(const SandboxSpec& spec) {
+  const SandboxOptions& o = spec.options;
+  const Limits& l = spec.limits;
+  const std::pair<bool, const char*> asked[] = {
+      {!o.egress.empty(), "--egress"},   {!o.publish.empty(), "--publish"},
+      {!o.inject.empty(), "--inject"},   {l.disk_bytes != 0, "--disk"},
+      {l.io_weight != 0, "--io-weight"}, {l.output_rate != 0, "--output-rate"},
+  };
+  for (const auto& [wanted, name] : asked)
+    if (wanted)
+      return fail(ErrorCode::unavailable,
+                  std::string(name) + " is not available for a single command yet",
+                  "give it to an agent: fabric spawn ID " + std::string(name) + " ...");
+  return {};
+}
+
 }  // namespace
 
 Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const SandboxSpec& spec,
@@ -269,6 +286,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   everything.memory = everything.cpu = everything.pids = everything.namespaces = true;
   everything.landlock_abi = k_least_landlock;
   TRY_STATUS(check_spec(asked, everything));
+  TRY_STATUS(check_alone(asked));
   State state;
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));

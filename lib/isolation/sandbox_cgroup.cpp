@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "isolation/cgroup_file.hpp"
+#include "isolation/io_weight.hpp"
 
 namespace fabric {
 
@@ -115,6 +116,7 @@ Status make_all(SandboxCgroup& made, const CgroupHost& host, const std::string& 
     TRY_STATUS(make_v2(host, name, limits));
   else
     TRY_STATUS(make_v1(made, host, name, limits));
+  TRY_STATUS(set_io_weight(host, name, limits.io_weight, made));
   const Fd& unified = host.unified.directory;
   if (host.unified) {
     if (!v2) TRY_STATUS(make_group(unified, name));

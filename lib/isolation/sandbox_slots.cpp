@@ -60,10 +60,11 @@ std::vector<pid_t> slot_processes(const CgroupHost& host, const std::string& san
   return pids;
 }
 
-void freeze_slots(const CgroupHost& host, const std::string& sandbox) {
+void freeze_slots(const CgroupHost& host, const std::string& sandbox, Frozen frozen) {
   if (!host.unified) return;
   for (const std::string& slot : slots(host, sandbox))
-    (void)write_control(host.unified.directory, slot + "/cgroup.freeze", "1");
+    (void)write_control(host.unified.directory, slot + "/cgroup.freeze",
+                        frozen == Frozen::yes ? "1" : "0");
 }
 
 }  // namespace fabric

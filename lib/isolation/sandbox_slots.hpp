@@ -16,7 +16,9 @@ std::vector<Fd> slot_events(const CgroupHost& host, const std::string& sandbox);
 bool populated(const std::vector<Fd>& slot_events);
 // Who runs in a slot, the init not.
 std::vector<pid_t> slot_processes(const CgroupHost& host, const std::string& sandbox);
-// Stops all of them as they are, where the kernel can; SIGKILL still ends them.
-void freeze_slots(const CgroupHost& host, const std::string& sandbox);
+// Stops all of them as they are, where the kernel can; SIGKILL still ends them. Never for long: an
+// init that is just starting an attempt waits for its child, which is frozen with the others.
+enum class Frozen : bool { no, yes };
+void freeze_slots(const CgroupHost& host, const std::string& sandbox, Frozen frozen);
 
 }  // namespace fabric

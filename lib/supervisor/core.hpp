@@ -136,6 +136,7 @@ class SupervisorCore {
   // usage.cpp
   void usage(Responder responder);
   void watch_disk(const Entry& entry);
+  [[nodiscard]] std::string work_directory(const Agent& agent) const;
   void over_disk(const DiskWatch::Over& over);
 
   const config::Workspace workspace_;

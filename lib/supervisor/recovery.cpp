@@ -17,6 +17,19 @@
 
 namespace fabric {
 
+SandboxIdentity SupervisorCore::identity_of(const Agent& agent) const {
+  SandboxIdentity identity;
+  identity.pid = agent.pid;
+  identity.start_time = agent.pid_start_time;
+  identity.boot_id = agent.boot_id;
+  identity.generation = agent.generation;
+  identity.cgroup = agent.cgroup;
+  identity.control_socket = socket_path(agent);
+  identity.exit_journal = journal_path(agent);
+  identity.own_network = agent.definition.isolation != IsolationLevel::none;
+  return identity;
+}
+
 Status SupervisorCore::recover() {
   std::vector<Agent> agents;
   std::unordered_map<std::string, std::vector<Task>> running;

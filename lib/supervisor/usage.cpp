@@ -2,6 +2,7 @@
 // What the sandboxes use, and the limits of their work directories.
 #include <map>
 
+#include "isolation/project_quota.hpp"
 #include "supervisor/core.hpp"
 #include "supervisor/live_usage.hpp"
 #include "telemetry/log.hpp"
@@ -54,6 +55,7 @@ void SupervisorCore::usage(Responder responder) {
     WallTime heartbeat_at;
     TaskIds tasks;
     std::optional<uint64_t> disk_bytes;
+    std::string quota_of;  // a work directory of which the file system counts
     std::vector<LiveHost> hosts;
   };
   std::vector<Known> known;
@@ -65,6 +67,7 @@ void SupervisorCore::usage(Responder responder) {
     agent.heartbeat_at = entry.heartbeat_at;
     for (auto& [attempt, task] : entry.host->runner().running_tasks())
       agent.tasks.emplace(attempt, std::move(task));
+    if (entry.agent.disk_quota == k_disk_project) agent.quota_of = work_directory(entry.agent);
     for (const auto& [host, used] : entry.egress)
       agent.hosts.push_back({host, used.in_bytes, used.out_bytes, used.connections});
     if (disk_watch_) agent.disk_bytes = disk_watch_->used(agent.identity.cgroup);
@@ -77,7 +80,7 @@ void SupervisorCore::usage(Responder responder) {
       if (!usage) continue;
       LiveUsage out = live(*usage, agent.tasks);
       out.heartbeat_at = agent.heartbeat_at;
-      out.disk_bytes = agent.disk_bytes;
+      out.disk_bytes = agent.quota_of.empty() ? agent.disk_bytes : project_usage(agent.quota_of);
       out.hosts = agent.hosts;
       w.key(agent.id);
       write_live_usage(w, out);
@@ -85,6 +88,11 @@ void SupervisorCore::usage(Responder responder) {
     w.end_object();
     return std::function<void()>([responder, text = w.take()] { responder.result(text); });
   });
+}
+
+std::string SupervisorCore::work_directory(const Agent& agent) const {
+  const std::string& own = agent.definition.sandbox.work;
+  return own.empty() ? workspace_.work_dir(agent.definition.id) : own;
 }
 
 // A sandbox that was just made, or adopted.
@@ -100,14 +108,15 @@ void SupervisorCore::watch_disk(const Entry& entry) {
     }
     disk_watch_.emplace(*std::move(watch));
   }
-  disk_watch_->add(entry.host->identity(), spec_of(entry.agent).work_dir,
+  disk_watch_->add(entry.host->identity(), work_directory(entry.agent),
                    entry.agent.definition.limits.disk_bytes);
 }
 
 void SupervisorCore::over_disk(const DiskWatch::Over& over) {
   for (const auto& [id, entry] : agents_) {
     if (!entry.host || entry.host->identity().cgroup != over.cgroup) continue;
-    log::warn("over the limit of its work directory", {{"agent", id}, {"why", over.message}});
+    if (!over.again)
+      log::warn("over the limit of its work directory", {{"agent", id}, {"why", over.message}});
     entry.host->over_limit(EndReason::disk, over.message);
   }
 }

@@ -213,3 +213,15 @@ TEST_CASE("a watch tells how much there is before anything runs, and forgets wha
   watch.remove(name);
   CHECK_FALSE(watch.used(name));
 }
+
+TEST_CASE("an attempt that is frozen while it starts comes through, and ends") {
+  Watched watched(k_mib);
+  write_bytes(watched.fixture.work("a"), 2 * k_mib);
+  // Each time anew the watch finds it over its limit for the first time, and freezes.
+  for (int i = 0; i < 40; ++i) {
+    REQUIRE(watched.watch->add(watched.sandbox.identity, watched.fixture.work(""), k_mib));
+    auto exit = watched.run_for("sleep 0.0" + std::to_string(i % 10), 20);
+    REQUIRE(exit);
+    CHECK((exit->reason == EndReason::disk || exit->exit_code == 0));
+  }
+}

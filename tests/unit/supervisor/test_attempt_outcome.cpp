@@ -158,8 +158,7 @@ TEST_CASE("what else was met is said with what it ended of") {
   exit.pids_refused = 3;
   CHECK(outcome_of(exit).detail.empty());  // it came through
   exit.stdout_dropped = uint64_t{3} << 20;
-  CHECK(outcome_of(exit).detail ==
-        "3.0 MiB of output beyond the limit of 64.0 MiB were dropped");
+  CHECK(outcome_of(exit).detail == "3.0 MiB of output beyond the limit of 64.0 MiB were dropped");
   exit = ended(EndReason::timed_out, 0, 9);
   exit.cpu_throttled = Duration::seconds(20);
   exit.cpu = Duration::seconds(10);
