@@ -33,11 +33,12 @@ fabric spawn fuzz >/dev/null || exit 2
 fabric run plain --id before --payload '{"mode":"run","probes":"fs-read-secret"}' >/dev/null
 manifest >"$lab/before"
 clock_before=$(clock)
-fabric run fuzz --id fuzz --timeout "$((FUZZ_SECONDS + 60))s"
+fabric run fuzz --id fuzzing --timeout "$((FUZZ_SECONDS + 10))s"
 code=$?
-[ $code = 0 ] || echo "the fuzzer ended with $code: $(fabric status fuzz --json=state,reason,detail)"
-manifest >"$lab/after"
 failed=0
+[ $code = 0 ] || failed=1
+[ $code = 0 ] || echo "the fuzzer ended with $code: $(fabric status fuzzing --json=state,reason,detail)"
+manifest >"$lab/after"
 if ! diff "$lab/before" "$lab/after"; then
   echo 'changed outside: see above'
   failed=1
