@@ -21,11 +21,11 @@ struct Spec {
   int listener = -1;
   int journal = -1;
   int work_tree = -1;
-  int link = -1;  // to the egress process
+  int link = -1;                 // to the egress process
   int trees[wire::k_max_trees];  // of the k_tree mounts with k_tree_given, in their order
   LeafFds leaves[wire::k_max_slots];
-  int cpu_stat = -1;     // of the sandbox's group
-  int pids_events = -1;  // likewise
+  int cpu_stat = -1;             // of the sandbox's group
+  int pids_events = -1;          // likewise
   int joins[wire::k_max_joins];  // v1 `tasks` files besides that of the leaf
   uint32_t join_count = 0;
   bool has_parts = false;

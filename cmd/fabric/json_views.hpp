@@ -35,7 +35,7 @@ std::string recurring_json(const JsonChoice& choice, const Recurring& recurring)
 struct AgentView {
   Agent agent;
   TaskCounts tasks;
-  std::optional<LiveUsage> usage;               // of its living sandbox
+  std::optional<LiveUsage> usage;                // of its living sandbox
   [[nodiscard]] AgentState shown_state() const;  // busy when it has running tasks
 };
 JsonShape agent_shape();

@@ -29,8 +29,8 @@ struct TopData {
 class TopGatherer {
  public:
   // `usage` came at `usage_at`; the same as before when no newer one did.
-  Status look(const config::Workspace& workspace, const store::ReadTxn& txn, const LiveUsageList& usage,
-              MonoTime usage_at, WallTime now);
+  Status look(const config::Workspace& workspace, const store::ReadTxn& txn,
+              const LiveUsageList& usage, MonoTime usage_at, WallTime now);
   // Whether the supervisor leaves unanswered what it was asked.
   void silent(bool yes) { data_.silent = yes; }
   [[nodiscard]] const TopData& data() const { return data_; }

@@ -121,7 +121,8 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const LiveU
         std::lower_bound(usage.begin(), usage.end(), agent.definition.id,
                          [](const auto& entry, const std::string& id) { return entry.first < id; });
     const bool known = found != usage.end() && found->first == agent.definition.id;
-    views.push_back(TRY(view_of(txn, std::move(agent), known ? LiveUsageList{*found} : LiveUsageList{})));
+    views.push_back(
+        TRY(view_of(txn, std::move(agent), known ? LiveUsageList{*found} : LiveUsageList{})));
   }
   return views;
 }

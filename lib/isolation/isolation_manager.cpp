@@ -258,12 +258,8 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
                            spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
-  return Sandbox{std::move(identity),
-                 std::move(launched.pidfd),
-                 InitConnection(std::move(ours)),
-                 std::move(degraded),
-                 std::string(disk_quota),
-                 std::move(link.first)};
+  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
+                 std::move(degraded), std::string(disk_quota),   std::move(link.first)};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {

@@ -61,7 +61,8 @@ struct Sandbox {
   Fd pidfd;  // readable when init has ended
   InitConnection connection;
   std::vector<std::string> degraded = {};  // what is weaker than asked for, with causes
-  std::string disk_quota = {};  // k_disk_..., how the limit of the work directory is kept; "" without one
+  std::string disk_quota =
+      {};  // k_disk_..., how the limit of the work directory is kept; "" without one
   // With egress, of a new sandbox: our end of the link to its init, for the egress process.
   Fd egress_link = {};
 };

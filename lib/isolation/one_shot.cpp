@@ -182,8 +182,8 @@ class Run {
   }
 
  private:
-  // Names that must not appear are taken on the host; the list of them is in a directory of our own,
-  // which a run that is killed leaves behind.
+  // Names that must not appear are taken on the host; the list of them is in a directory of our
+  // own, which a run that is killed leaves behind.
   Status take_names() {
     if (paths_.wanted.empty()) return {};
     std::array<char, 32> name{"/tmp/fabric-run-XXXXXX"};
@@ -253,7 +253,7 @@ class Run {
   Launched init_;
   OneEnd end_;
   PathPlan paths_;
-  std::string names_;  // directory with the list of what was put in the place of names
+  std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 
@@ -282,7 +282,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   asked.slots = 1;
   asked.cgroup = "one";
   asked.options.work = asked.work_dir;  // the caller's own, not one that fabric made
-  HostFeatures everything;  // what is lacking shows when it is tried
+  HostFeatures everything;              // what is lacking shows when it is tried
   everything.memory = everything.cpu = everything.pids = everything.namespaces = true;
   everything.landlock_abi = k_least_landlock;
   TRY_STATUS(check_spec(asked, everything));

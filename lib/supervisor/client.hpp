@@ -82,7 +82,8 @@ class Client {
   // Stops the supervisor and every agent's processes; pending tasks stay queued.
   Result<DownReply> down();
 
-  // Live resource use, by agent id; agents without a sandbox are absent. Empty without a supervisor.
+  // Live resource use, by agent id; agents without a sandbox are absent. Empty without a
+  // supervisor.
   Result<LiveUsageList> usage();
 
   Client(Client&&) noexcept;
