@@ -17,6 +17,12 @@ fabric_archive(dep_protobuf_lite libprotobuf-lite.a)
 target_link_libraries(dep_lmdb INTERFACE Threads::Threads)
 target_link_libraries(dep_protobuf_lite INTERFACE Threads::Threads)
 
+find_library(OPENSSL_SSL_ARCHIVE libssl.a REQUIRED)
+find_library(OPENSSL_CRYPTO_ARCHIVE libcrypto.a REQUIRED)
+add_library(dep_openssl INTERFACE)
+target_link_libraries(dep_openssl INTERFACE ${OPENSSL_SSL_ARCHIVE} ${OPENSSL_CRYPTO_ARCHIVE}
+                                            Threads::Threads ${CMAKE_DL_LIBS})
+
 add_library(dep_fmt INTERFACE)
 target_compile_definitions(dep_fmt INTERFACE FMT_HEADER_ONLY)
 add_library(dep_spdlog INTERFACE)

@@ -99,7 +99,8 @@ format() {
 
 shells() {
   # SC1091: what scripts of the virtual machine source is only there.
-  git ls-files '*.sh' '*.bash' dev .ci/run tests/vm/run | xargs shellcheck -x -e SC1091
+  git ls-files '*.sh' '*.bash' dev .ci/run tests/vm/run tests/attack/run tests/attack/fuzz \
+    tests/attack/scoreboard | xargs shellcheck -x -e SC1091
 }
 
 here=$PWD
@@ -110,6 +111,9 @@ if build release; then
   check generated tests/lint/generated.sh build/release/cmd/fabric/fabric
   ctests release
   bats_tests bats "$here/build/release/cmd/fabric/fabric" tests/bats/*.bats
+  check attack tests/attack/run build/release
+  grep ' blocked, ' build/test.log # how many probes, and how many could not prove anything here
+  check 'attack fuzz' tests/attack/fuzz build/release 20
   for script in tests/crash/*.sh; do
     [ -x "$script" ] || continue
     check "${script##*/}" "$script" "$here/build/release/cmd/fabric/fabric"

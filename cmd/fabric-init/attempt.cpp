@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "init.hpp"
+#include "limits.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -36,6 +37,9 @@ void main_ended(Init& init, Slot& slot, const siginfo_t& info, const rusage& usa
                   usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
   slot.cpu_ns = static_cast<uint64_t>(us) * 1000;
   slot.largest = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  // In blocks of 512 bytes, of those that it waited for too.
+  slot.io_read_now = static_cast<uint64_t>(usage.ru_inblock) * 512;
+  slot.io_written_now = static_cast<uint64_t>(usage.ru_oublock) * 512;
   // Nothing survives its task.
   if (populated(slot.leaf)) kill_leaf(slot.leaf);
   settle(init, slot);
@@ -49,6 +53,26 @@ int32_t reason_of(const Slot& slot, bool memory) {
   if (slot.limit_passed != wire::k_exited) return slot.limit_passed;
   if (slot.stopped) return wire::k_stopped;
   return wire::k_exited;
+}
+
+uint64_t since(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+
+// What it used.
+void measure(const Init& init, Slot& slot, wire::ExitRecord& record) {
+  uint64_t measured = cpu_used_ns(slot.leaf);
+  record.cpu_ns = measured != 0 ? measured : slot.cpu_ns;
+  record.memory_peak = memory_peak(slot.leaf, slot.largest);
+  const Counters now = count(init.spec);
+  record.throttled_ns = since(now.throttled_ns, slot.throttled_before_ns);
+  record.pids_refused = since(now.pids_refused, slot.refused_before);
+  record.io_read = slot.io_read_now;
+  record.io_written = slot.io_written_now;
+  slot.io_read += record.io_read;
+  slot.io_written += record.io_written;
+  record.stdout_bytes = slot.output[0].written;
+  record.stdout_dropped = slot.output[0].dropped;
+  record.stderr_bytes = slot.output[1].written;
+  record.stderr_dropped = slot.output[1].dropped;
 }
 
 void pass_limit(Slot& slot, int32_t which) {
@@ -115,6 +139,24 @@ void check_limits(Slot& slot, int64_t now) {
   if (slot.silent_at <= now) check_progress(slot, now);
 }
 
+// Who watches has frozen the slots, so that no more is written while this is said; the others are
+// thawed for what will run in them.
+void end_over_limit(Init& init, int32_t reason, const char* text, size_t size) {
+  if (reason <= wire::k_exited || reason > wire::k_disk) return;
+  for (uint32_t i = 0; i < init.slot_count(); ++i) {
+    Slot& slot = init.slots[i];
+    if (slot.busy && slot.pid != 0 && slot.limit_passed == wire::k_exited) {
+      slot.limit_passed = reason;
+      snprintf(slot.over_limit, sizeof slot.over_limit, "%.*s", static_cast<int>(size), text);
+      slot.note = slot.over_limit;
+    }
+    if (slot.busy)
+      kill_attempt(slot);
+    else
+      thaw_leaf(slot.leaf);
+  }
+}
+
 void settle(Init& init, Slot& slot) {
   if (!slot.busy || slot.pid != 0) return;
   uint32_t number = static_cast<uint32_t>(&slot - init.slots);
@@ -132,18 +174,14 @@ void settle(Init& init, Slot& slot) {
 
   wire::ExitRecord record{};
   record.attempt = slot.attempt;
-  record.reason = reason_of(slot, oom_killed(slot.leaf));
+  const bool memory = oom_killed(slot.leaf);
+  record.reason = reason_of(slot, memory);
+  if (memory) record.limits |= wire::k_met_memory;
   if (slot.status_code == CLD_EXITED)
     record.exit_code = slot.status;
   else
     record.signal = slot.status;
-  uint64_t measured = cpu_used_ns(slot.leaf);
-  record.cpu_ns = measured != 0 ? measured : slot.cpu_ns;
-  record.memory_peak = memory_peak(slot.leaf, slot.largest);
-  record.stdout_bytes = slot.output[0].written;
-  record.stdout_dropped = slot.output[0].dropped;
-  record.stderr_bytes = slot.output[1].written;
-  record.stderr_dropped = slot.output[1].dropped;
+  measure(init, slot, record);
   snprintf(record.message, sizeof record.message, "%s", slot.note);
   close_streams(slot);
   if (slot.denials >= 0) close(slot.denials);
@@ -155,6 +193,7 @@ void settle(Init& init, Slot& slot) {
   slot.worker = nullptr;
   slot.busy = slot.announce = false;
   slot.deadline = slot.silent_at = slot.kill_at = k_never;
+  publish_slot(init, number);
   record_exit(init, record);
 }
 

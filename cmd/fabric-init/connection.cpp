@@ -125,6 +125,7 @@ Sent send_exits(Init& init) {
     Sent sent = send_packet(init, header, &next->record, -1);
     if (sent != Sent::yes) return sent;
     next->sent = true;
+    if (init.spec.has(wire::k_one_shot)) _exit(0);
   }
 }
 
@@ -238,8 +239,16 @@ bool handle(Init& init, const wire::Header& header, char* body, size_t size) {
         resume_output(init, header.attempt);
       }
       return true;
+    case wire::k_over_limit:
+      end_over_limit(init, static_cast<int32_t>(value), body, size);
+      return true;
     case wire::k_shut_down:
       shut_down(init, value);
+      return true;
+    case wire::k_net_link:
+      if (!init.spec.has(wire::k_egress) || message_fd_count != 1) return true;
+      adopt_link(init, message_fds[0]);
+      message_fds[0] = -1;
       return true;
     default:
       return true;  // a newer supervisor may say more; what matters has a version of its own
@@ -276,6 +285,10 @@ void lose_connection(Init& init) {
   init.connection = -1;
   assembled = 0;
   drop_fds();
+  if (init.spec.has(wire::k_one_shot)) {
+    if (init.spec.has(wire::k_walls)) _exit(0);  // the kernel ends with us whatever is in here
+    return shut_down(init, 0);
+  }
   init.orphan_at = monotonic_ns() + init.spec.head->orphan_grace_ns;
 }
 
@@ -315,7 +328,7 @@ void adopt_connection(Init& init, int fd) {
   if (init.connection >= 0) lose_connection(init);
   init.connection = fd;
   init.orphan_at = k_never;
-  init.state_sent = false;
+  init.state_sent = init.spec.has(wire::k_one_shot);
   init.connection_writable_wanted = false;
   for (PendingExit& exit : init.exits) exit.sent = false;
   each_worker([](Worker& worker, void*) { send_again(worker); }, nullptr);

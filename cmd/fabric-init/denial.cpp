@@ -60,8 +60,10 @@ int32_t error_of(const Spec& spec, uint32_t rule) {
   return rule < spec.head->denial_count ? spec.denials[rule].error : EPERM;
 }
 
+// Of one command nobody is there to be told.
 bool reported(const Spec& spec, uint32_t rule) {
-  return rule < spec.head->denial_count && spec.denials[rule].report != 0;
+  return rule < spec.head->denial_count && spec.denials[rule].report != 0 &&
+         !spec.has(wire::k_one_shot);
 }
 
 bool send_listener(int socket, int listener) {

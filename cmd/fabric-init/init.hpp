@@ -29,6 +29,9 @@ struct Output {
   uint64_t in_file = 0;
   uint64_t written = 0;
   uint64_t dropped = 0;
+  uint64_t allowed = 0;   // bytes that may be read now, when their rate is limited ...
+  int64_t filled_at = 0;  // ... as of this time
+  int64_t resume_at = k_never;
 };
 
 struct Input {
@@ -41,6 +44,7 @@ struct Input {
 struct Slot {
   Leaf leaf;
   bool busy = false;
+  bool direct = false;  // its descriptors are the caller's own, and so may its session be
   uint64_t attempt = 0;
   pid_t pid = 0;          // of the main process; 0 once it was reaped
   bool announce = false;  // STARTED is still to be sent
@@ -61,6 +65,10 @@ struct Slot {
   uint64_t cpu_ns = 0;
   uint64_t largest = 0;  // bytes held at most by one of its processes
   const char* note = "";
+  char over_limit[sizeof wire::ExitRecord::message] = {};  // what note is after k_over_limit
+  uint64_t throttled_before_ns = 0, refused_before = 0;
+  uint64_t io_read = 0, io_written = 0;  // of all attempts that ended here
+  uint64_t io_read_now = 0, io_written_now = 0;
   Input input;
   Output output[2];
   Worker* worker = nullptr;
@@ -94,6 +102,7 @@ struct Init {
   int64_t armed = k_never;
   uint64_t journal_sequence = 0;
   uint32_t journal_next = 0;
+  int attempt_domain = -1;  // a Landlock ruleset, see make_attempt_domain()
   Slot slots[wire::k_max_slots];
   PendingExit exits[wire::k_journal_records];
   Denial denials[k_denials];
@@ -114,7 +123,8 @@ enum class Source : uint32_t {
   error_pipe,
   error_file,
   leaf,
-  denial
+  link,
+  denial,
 };
 void watch(Init& init, int fd, Source source, uint32_t slot, uint32_t events);
 int64_t monotonic_ns();
@@ -152,6 +162,8 @@ void main_ended(Init& init, Slot& slot, const siginfo_t& info, const rusage& usa
 void settle(Init& init, Slot& slot);  // finishes a slot whose leaf is empty
 void watch_progress(Slot& slot, int64_t limit);
 void check_limits(Slot& slot, int64_t now);  // the deadline, and progress
+// What runs ends now, for a limit that the supervisor watches.
+void end_over_limit(Init& init, int32_t reason, const char* text, size_t size);
 
 // streams.cpp
 void pump_output(Init& init, uint32_t slot, int which);
@@ -159,6 +171,11 @@ void pump_input(Init& init, uint32_t slot);
 bool output_waits(const Slot& slot);           // written by the attempt, not read by us yet
 bool drain_output(Init& init, uint32_t slot);  // false: the receiver has to take some first
 void close_streams(Slot& slot);
+
+// link.cpp: the connection to the egress process. adopt_link() takes the descriptor; an older link
+// is closed. serve_link() whenever epoll says something of it.
+void adopt_link(Init& init, int fd);
+void serve_link(Init& init);
 
 // journal.cpp
 bool journal_full(const Init& init);

@@ -2,15 +2,19 @@
 // Landlock, as a second wall behind the mount namespace: if a mount were ever missed or a
 // descriptor leaked, writing still happens only where the agent may write. Never the network
 // boundary: MPTCP and TCP Fast Open pass its port rules, and UDP it does not know.
+#include <sys/stat.h>
+
 #include "build.hpp"
+#include "paths.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
 
 namespace {
 
-constexpr uint64_t k_execute = 1 << 0, k_write_file = 1 << 1, k_read_file = 1 << 2,
-                   k_read_dir = 1 << 3, k_truncate = 1 << 14, k_ioctl_dev = 1 << 15;
+constexpr uint64_t k_refer = 1 << 13;
+constexpr uint64_t k_of_files = wire::k_allow_execute | wire::k_allow_write | wire::k_allow_read |
+                                wire::k_allow_truncate | wire::k_allow_ioctl;
 constexpr uint64_t k_scope_abstract_unix = 1, k_scope_signal = 2;
 
 struct RulesetAttributes {
@@ -24,41 +28,64 @@ struct __attribute__((packed)) PathRule {
 uint64_t known_rights(int abi) {
   uint64_t rights = (1 << 13) - 1;
   if (abi >= 2) rights |= 1 << 13;  // rename and link across directories
-  if (abi >= 3) rights |= k_truncate;
-  if (abi >= 5) rights |= k_ioctl_dev;
+  if (abi >= 3) rights |= wire::k_allow_truncate;
+  if (abi >= 5) rights |= wire::k_allow_ioctl;
   return rights;
 }
 
-void allow(int ruleset, const char* path, uint64_t rights) {
-  int fd = open(path, O_PATH | O_CLOEXEC);
-  if (fd < 0) refuse("opening for Landlock", path, errno);
+void allow(int ruleset, int root, const char* path, uint64_t rights) {
+  int fd = *path == 0 ? dup(root) : open_beneath(root, path, O_PATH);
+  struct stat status;
+  if (fd < 0 || fstat(fd, &status) < 0) refuse("opening for Landlock", path, errno);
+  if (!S_ISDIR(status.st_mode)) rights &= k_of_files;
   PathRule rule{rights, fd};
-  if (syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0) < 0)
+  if (rights != 0 && syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0) < 0)
     refuse("adding a Landlock rule", path, errno);
   close(fd);
 }
 
 }  // namespace
 
-int restrict_files() {
+int restrict_files(const Spec& spec) {
   long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, 1);
-  if (abi < 2) return 0;  // ABI 1 forbids every rename across directories: worse than none
+  if (abi < k_landlock_serves) return 0;
   const uint64_t all = known_rights(static_cast<int>(abi));
   RulesetAttributes attributes{all, 0, abi >= 6 ? k_scope_abstract_unix | k_scope_signal : 0};
   // An older kernel refuses a size that it does not know.
   size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
   int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
   if (ruleset < 0) refuse("making a Landlock ruleset", "", errno);
-  allow(ruleset, "/", k_read_file | k_read_dir | k_execute);
-  allow(ruleset, "/proc", (k_write_file | k_truncate) & all);
-  allow(ruleset, "/dev", (k_write_file | k_truncate | k_ioctl_dev) & all);
-  allow(ruleset, "/work", all);
-  allow(ruleset, "/tmp", all);
-  allow(ruleset, "/dev/shm", all);
+  int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) refuse("opening for Landlock", "/", errno);
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
+    const wire::MountOp& op = spec.mounts[i];
+    if (op.kind == wire::k_allow) allow(ruleset, root, spec.string(op.target), op.argument & all);
+  }
+  close(root);
   if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
     refuse("entering the Landlock domain", "", errno);
   close(ruleset);
   return static_cast<int>(abi);
+}
+
+int make_attempt_domain() {
+  long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, 1);
+  if (abi < 2) return -1;
+  // A ruleset has to handle something, and whatever it handles or not, it forbids renames across
+  // directories (landlock(7)): so it handles those, and allows them everywhere.
+  RulesetAttributes attributes{k_refer, 0, abi >= 6 ? k_scope_signal : 0};
+  size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+  int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
+  if (ruleset < 0) refuse("making a Landlock ruleset", "for attempts", errno);
+  int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) refuse("opening for Landlock", "/", errno);
+  allow(ruleset, root, "", k_refer);
+  close(root);
+  return ruleset;
+}
+
+bool enter_attempt_domain(int ruleset) {
+  return ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 }
 
 }  // namespace fabric::init

@@ -29,8 +29,9 @@ uint64_t number(int fd) {
   return strtoull(text, nullptr, 10);
 }
 
-// The number after "name " at the start of a line, or 0.
-uint64_t field(int fd, const char* name) {
+}  // namespace
+
+uint64_t control_field(int fd, const char* name) {
   char text[4096];
   read_control(fd, text, sizeof text);
   const size_t size = strlen(name);
@@ -42,8 +43,6 @@ uint64_t field(int fd, const char* name) {
   }
   return 0;
 }
-
-}  // namespace
 
 void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2) {
   leaf.directory = fds.unified;
@@ -69,8 +68,8 @@ void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2) {
 }
 
 void begin_measuring(Leaf& leaf) {
-  leaf.cpu_before_us = leaf.cpu < 0 ? 0 : field(leaf.cpu, "usage_usec");
-  leaf.oom_before = leaf.oom < 0 ? 0 : field(leaf.oom, "oom_kill");
+  leaf.cpu_before_us = leaf.cpu < 0 ? 0 : control_field(leaf.cpu, "usage_usec");
+  leaf.oom_before = leaf.oom < 0 ? 0 : control_field(leaf.oom, "oom_kill");
   // v1 always, v2 since 6.12. Elsewhere the peak is that of all attempts of this slot so far.
   const bool reset = leaf.peak >= 0 && pwrite(leaf.peak, "0", 1, 0) == 1;
   leaf.peak_before = reset ? 0 : number(leaf.peak);
@@ -78,7 +77,7 @@ void begin_measuring(Leaf& leaf) {
 
 uint64_t cpu_used_ns(const Leaf& leaf) {
   if (leaf.cpu < 0) return 0;
-  uint64_t now = field(leaf.cpu, "usage_usec");
+  uint64_t now = control_field(leaf.cpu, "usage_usec");
   return now > leaf.cpu_before_us ? (now - leaf.cpu_before_us) * 1000 : 0;
 }
 
@@ -93,11 +92,11 @@ uint64_t memory_peak(const Leaf& leaf, uint64_t largest) {
 }
 
 bool oom_killed(const Leaf& leaf) {
-  return leaf.oom >= 0 && field(leaf.oom, "oom_kill") > leaf.oom_before;
+  return leaf.oom >= 0 && control_field(leaf.oom, "oom_kill") > leaf.oom_before;
 }
 
 bool populated(const Leaf& leaf) {
-  if (leaf.events >= 0) return field(leaf.events, "populated") != 0;
+  if (leaf.events >= 0) return control_field(leaf.events, "populated") != 0;
   // A v1 group does not say so, and its list of members is cached for as long as it is asked for.
   // But without the unified hierarchy there is one slot: every child of ours is the attempt's.
   siginfo_t info{};
@@ -149,7 +148,11 @@ void kill_leaf(const Leaf& leaf) {
       pid = 0;
     }
   // The dead thaw by themselves; this is for the next attempt.
-  if (frozen && pwrite(leaf.freeze, "0", 1, 0) != 1) return;
+  if (frozen) thaw_leaf(leaf);
+}
+
+void thaw_leaf(const Leaf& leaf) {
+  if (leaf.freeze >= 0 && pwrite(leaf.freeze, "0", 1, 0) != 1) return;
 }
 
 }  // namespace fabric::init

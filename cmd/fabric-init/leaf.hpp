@@ -26,6 +26,8 @@ struct Leaf {
   uint64_t limit = 0;        // of memory, for all slots together; 0 for none
 };
 
+// The number after "name " at the start of a line of a control file, or 0.
+uint64_t control_field(int fd, const char* name);
 void open_leaf(Leaf& leaf, const LeafFds& fds, bool memory_v2);
 void begin_measuring(Leaf& leaf);
 uint64_t cpu_used_ns(const Leaf& leaf);  // 0 when unknown
@@ -37,5 +39,6 @@ bool oom_killed(const Leaf& leaf);
 bool populated(const Leaf& leaf);
 // SIGKILL to all of them. One that is forked meanwhile is met by calling again while populated().
 void kill_leaf(const Leaf& leaf);
+void thaw_leaf(const Leaf& leaf);
 
 }  // namespace fabric::init

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "init.hpp"
+#include "limits.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -51,8 +52,19 @@ void reap_dead(Init& init) {
 
 namespace {
 
+// Ctrl-Z stops the command but not the shell that waits for fabric: nobody would ever resume it,
+// and the terminal would belong to a process that does not run. So it goes on.
+void resume_stopped(const Slot& slot) {
+  siginfo_t info{};
+  while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+    if (info.si_pid == slot.pid && info.si_status == SIGTSTP) kill(-slot.pid, SIGCONT);
+    info.si_pid = 0;
+  }
+}
+
 void reap(Init& init) {
   reap_dead(init);
+  if (init.spec.has(wire::k_terminal)) resume_stopped(init.slots[0]);
   for (uint32_t i = 0; i < init.slot_count(); ++i) settle(init, init.slots[i]);
 }
 
@@ -63,6 +75,7 @@ void fire_timers(Init& init) {
     Slot& slot = init.slots[i];
     if (!slot.busy) continue;
     check_limits(slot, now);
+    resume_outputs(init, i, now);
     if (slot.settle_at <= now) settle(init, slot);
     if (slot.kill_at <= now) {
       slot.kill_at = k_never;
@@ -81,6 +94,8 @@ void arm_timer(Init& init) {
     if (slot.silent_at < next) next = slot.silent_at;
     if (slot.kill_at < next) next = slot.kill_at;
     if (slot.settle_at < next) next = slot.settle_at;
+    for (const Output& output : slot.output)
+      if (output.resume_at < next) next = output.resume_at;
   }
   if (next == init.armed) return;
   init.armed = next;
@@ -123,6 +138,8 @@ void dispatch(Init& init, const epoll_event& event) {
       return answer_denials(init, slot, (event.events & EPOLLIN) == 0);
     case Source::leaf:
       break;
+    case Source::link:
+      return serve_link(init);
   }
   settle(init, init.slots[slot]);
 }
@@ -147,8 +164,9 @@ void run(Init& init) {
   if (init.epoll < 0 || init.signals < 0 || init.timer < 0) refuse("preparing to run", "", errno);
   watch(init, init.signals, Source::signals, 0, EPOLLIN);
   watch(init, init.timer, Source::timer, 0, EPOLLIN);
-  watch(init, init.spec.listener, Source::listener, 0, EPOLLIN);
+  if (init.spec.listener >= 0) watch(init, init.spec.listener, Source::listener, 0, EPOLLIN);
   adopt_connection(init, k_setup_fd);
+  if (init.spec.link >= 0) adopt_link(init, init.spec.link);
   for (;;) {
     send_pending(init);
     if (init.shutting_down && idle(init)) _exit(0);

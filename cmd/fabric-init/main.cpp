@@ -35,21 +35,33 @@ void wait_for_go() {
   if (got != sizeof header || header.type != wire::k_go) _exit(0);
 }
 
-void build(const Spec& spec) {
+void build(Spec& spec) {
   umask(0);  // modes of what we make are meant as they are given
-  if (setsid() < 0) refuse("starting a session", "", errno);
+  // Of one command the session is its own affair: to make one costs as much as a mount.
+  if (!spec.has(wire::k_one_shot) && setsid() < 0) refuse("starting a session", "", errno);
   if (spec.has(wire::k_walls)) {
+    if (spec.has(wire::k_egress)) open_low_ports();
     build_root(spec);
     set_names(spec);
+    if (spec.has(wire::k_egress)) {
+      set_routes(spec);
+      make_listeners();
+    }
   } else {
     if (chdir(spec.string(spec.head->work_dir)) < 0)
       refuse("entering the work directory", spec.string(spec.head->work_dir), errno);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) refuse("becoming subreaper", "", errno);
   }
+  if (spec.has(wire::k_one_shot)) receive_parts(spec);
   for (uint32_t i = 0; i < spec.head->slots; ++i)
     open_leaf(state.slots[i].leaf, spec.leaves[i], spec.has(wire::k_memory_v2));
   drop_privileges(spec);
-  if (spec.has(wire::k_walls)) restrict_files();
+  if (spec.has(wire::k_walls)) {
+    const int abi = restrict_files(spec);
+    if (abi < k_landlock_serves && spec.has(wire::k_landlock_required))
+      refuse("entering a Landlock domain", "the kernel has none that serves", ENOSYS);
+    state.attempt_domain = make_attempt_domain();
+  }
   self_check(spec);
   probe_command(spec);
 }
@@ -80,7 +92,9 @@ int main() {
   state.journal_next = state.spec.head->journal_next;
   state.journal_sequence = state.spec.head->journal_sequence;
   build(state.spec);
-  say(fabric::wire::k_ready, "", 0);
-  wait_for_go();
+  if (!state.spec.has(fabric::wire::k_one_shot)) {
+    say(fabric::wire::k_ready, "", 0);
+    wait_for_go();
+  }
   run(state);
 }

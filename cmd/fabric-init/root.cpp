@@ -5,13 +5,10 @@
 #include <sys/stat.h>
 
 #include "build.hpp"
+#include "paths.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
-
-namespace {
-
-constexpr uint64_t k_plain = k_mount_nosuid | k_mount_nodev;
 
 int make_file_system(const char* type, uint64_t attributes, const char* const* options) {
   int fs = fsopen(type, 1);
@@ -27,20 +24,27 @@ int make_file_system(const char* type, uint64_t attributes, const char* const* o
   return mount;
 }
 
+namespace {
+
 void attach(int mount, int root, const char* target) {
   if (move_mount(mount, "", root, target, k_move_from_empty_path) < 0)
     refuse("mounting", target, errno);
   close(mount);
 }
 
+}  // namespace
+
 int clone_tree(int directory, const char* path, uint64_t attributes) {
-  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC);
+  const unsigned empty = *path == 0 ? k_at_empty_path : 0;
+  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC | empty);
   if (tree < 0) refuse("opening for a bind mount", path, errno);
   MountAttributes change{attributes, 0, k_propagation_private, 0};
   if (mount_setattr(tree, "", k_at_empty_path | k_at_recursive, change) < 0)
     refuse("setting mount flags", path, errno);
   return tree;
 }
+
+namespace {
 
 void make_directory(int root, const char* target, unsigned mode) {
   if (mkdirat(root, target, mode) < 0 && errno != EEXIST) refuse("making", target, errno);
@@ -65,6 +69,15 @@ bool make_device(int root, const char* source, const char* target) {
 
 bool exists(int root, const char* target) { return faccessat(root, target, F_OK, 0) == 0; }
 
+// Of proc, where nothing but the kernel makes names.
+void hide(int root, const char* target) {
+  struct stat status;
+  if (fstatat(root, target, &status, AT_SYMLINK_NOFOLLOW) < 0) refuse("looking at", target, errno);
+  if (S_ISDIR(status.st_mode)) return cover(root, target, 0);
+  attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
+         target);
+}
+
 char* decimal(uint64_t value, char (&buffer)[24]) {
   char* at = buffer + sizeof buffer;
   *--at = 0;
@@ -83,7 +96,12 @@ void mount_tmpfs(int root, const char* target, uint64_t bytes) {
   attach(make_file_system("tmpfs", k_plain, options), root, target);
 }
 
-void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
+int work_tree(Spec& spec) {
+  if (spec.has(wire::k_one_shot)) receive_parts(spec);
+  return spec.work_tree;
+}
+
+void apply(Spec& spec, const wire::MountOp& op, int root) {
   const char* source = spec.string(op.source);
   const char* target = spec.string(op.target);
   static const char* const no_options[] = {nullptr};
@@ -109,7 +127,7 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
       return attach(clone_tree(AT_FDCWD, source, k_mount_nosuid | k_mount_noexec), root, target);
     case wire::k_work:
       make_directory(root, target, 0755);
-      return attach(work, root, target);
+      return attach(work_tree(spec), root, target);
     case wire::k_tmpfs:
       make_directory(root, target, 01777);
       return mount_tmpfs(root, target, op.argument);
@@ -125,29 +143,32 @@ void apply(const Spec& spec, const wire::MountOp& op, int root, int work) {
         attach(clone_tree(root, target, k_plain | k_mount_noexec | k_mount_rdonly), root, target);
       return;
     case wire::k_hide:
-      if (exists(root, target))
-        attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
-               target);
+      if (exists(root, target)) hide(root, target);
+      return;
+    case wire::k_secret:
+      return make_secret(spec, op, root);
+    case wire::k_variable:
       return;
     default:
-      refuse("reading the spec", "unknown mount", EPROTO);
+      if (!apply_path(spec, op, root)) refuse("reading the spec", "unknown mount", EPROTO);
   }
 }
 
 }  // namespace
 
-void build_root(const Spec& spec) {
+void build_root(Spec& spec) {
   MountAttributes detach{0, 0, k_propagation_private, 0};
   if (mount_setattr(AT_FDCWD, "/", k_at_recursive, detach) < 0)
     refuse("making mounts private", "/", errno);
-  // Before anything covers /tmp, where the work directory may be.
-  int work = spec.work_tree >= 0 ? spec.work_tree
-                                 : clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
+  // Before anything covers /tmp, where they may be.
+  if (!spec.has(wire::k_work_tree) && *spec.string(spec.head->work_dir) != 0)
+    spec.work_tree = clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
+  open_trees(spec);
   const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
   int root = make_file_system("tmpfs", k_mount_nosuid, options);  // /dev is in it
   if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)
     refuse("mounting the new root on", "/tmp", errno);
-  for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root, work);
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root);
   MountAttributes read_only{k_mount_rdonly, 0, 0, 0};
   if (mount_setattr(root, "", k_at_empty_path, read_only) < 0)
     refuse("making the new root read-only", "", errno);
@@ -156,6 +177,7 @@ void build_root(const Spec& spec) {
   if (syscall(SYS_pivot_root, ".", ".") < 0) refuse("pivot_root", "", errno);
   if (umount2(".", MNT_DETACH) < 0) refuse("detaching the old root", "", errno);
   close(root);
+  forget_secrets(spec);
   if (chdir("/work") < 0) refuse("entering the work directory", "/work", errno);
 }
 

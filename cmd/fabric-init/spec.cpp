@@ -9,7 +9,7 @@ namespace fabric::init {
 
 namespace {
 
-constexpr size_t k_max_fds = 3 + 2 * size_t{wire::k_max_slots};
+constexpr size_t k_max_fds = 6 + wire::k_max_trees + 2 * size_t{wire::k_max_slots};
 
 alignas(8) unsigned char packet[wire::k_max_spec];
 
@@ -26,13 +26,26 @@ bool well_formed(const Spec& spec, size_t size) {
   if (size != expected || spec.text[head.text_size - 1] != 0) return false;
   if (head.work_dir >= head.text_size || head.host_name >= head.text_size ||
       head.probe >= head.text_size || head.path_env >= head.text_size ||
-      head.journal_next >= wire::k_journal_records)
+      head.networks >= head.text_size || head.journal_next >= wire::k_journal_records)
     return false;
   for (uint32_t i = 0; i < head.mount_count; ++i)
-    if (spec.mounts[i].source >= head.text_size || spec.mounts[i].target >= head.text_size)
+    if (spec.mounts[i].source >= head.text_size || spec.mounts[i].target >= head.text_size ||
+        (spec.mounts[i].kind == wire::k_secret &&
+         spec.mounts[i].argument > head.text_size - spec.mounts[i].source))
       return false;
   for (uint32_t i = 0; i < head.denial_count; ++i)
     if (spec.denials[i].name >= head.text_size) return false;
+  return true;
+}
+
+// Of the mounts that say so, in their order.
+template <class Take>
+bool take_trees(Spec& spec, Take take) {
+  for (uint32_t i = 0, trees = 0; i < spec.head->mount_count; ++i) {
+    const wire::MountOp& op = spec.mounts[i];
+    if (op.kind != wire::k_tree || (op.argument & wire::k_tree_given) == 0) continue;
+    if (trees == wire::k_max_trees || !take(spec.trees[trees++])) return false;
+  }
   return true;
 }
 
@@ -43,21 +56,24 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
     to = fds[next++];
     return true;
   };
+  if (spec.has(wire::k_one_shot)) return take_trees(spec, take) && next == count;
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
+  if (!take_trees(spec, take)) return false;
+  if (spec.has(wire::k_egress) && !take(spec.link)) return false;
   for (uint32_t i = 0; i < spec.head->slots; ++i) {
     if (spec.has(wire::k_unified) && !take(spec.leaves[i].unified)) return false;
     if (spec.has(wire::k_memory_v1) && !take(spec.leaves[i].memory)) return false;
   }
+  if (spec.has(wire::k_cpu_stat) && !take(spec.cpu_stat)) return false;
+  if (spec.has(wire::k_pids_events) && !take(spec.pids_events)) return false;
   return next == count;
 }
 
-}  // namespace
-
-void receive_spec(Spec& spec) {
+// One packet and its descriptors; what does not fit is refused. Exits when the supervisor is gone.
+size_t receive(wire::Header& header, void* body, size_t room, int* fds, size_t& count) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * k_max_fds)];
-  wire::Header header{};
-  iovec parts[2] = {{&header, sizeof header}, {packet, sizeof packet}};
+  iovec parts[2] = {{&header, sizeof header}, {body, room}};
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = 2;
@@ -67,20 +83,49 @@ void receive_spec(Spec& spec) {
   do {
     got = recvmsg(k_setup_fd, &message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
-  if (got == 0) _exit(0);  // the supervisor is gone
+  if (got == 0) _exit(0);
   if (got < 0) refuse("receiving the spec", "", errno);
-  int fds[k_max_fds];
-  size_t count = 0;
+  count = 0;
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(fds, CMSG_DATA(c), count * sizeof(int));
   }
-  size_t size = static_cast<size_t>(got) - sizeof header;
+  const size_t size = static_cast<size_t>(got) - sizeof header;
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+      static_cast<size_t>(got) < sizeof header || header.size != size)
+    refuse("reading the spec", "malformed", EPROTO);
+  return size;
+}
+
+}  // namespace
+
+void receive_parts(Spec& spec) {
+  if (spec.has_parts) return;
+  spec.has_parts = true;
+  wire::Header header{};
+  int fds[k_max_fds];
+  size_t count = 0;
+  receive(header, nullptr, 0, fds, count);
+  if (header.type != wire::k_parts) refuse("reading the parts", "malformed", EPROTO);
+  size_t next = 0;
+  if ((header.value & wire::k_part_work) != 0 && next < count) spec.work_tree = fds[next++];
+  if ((header.value & wire::k_part_unified) != 0 && next < count)
+    spec.leaves[0].unified = fds[next++];
+  if ((header.value & wire::k_part_memory) != 0 && next < count)
+    spec.leaves[0].memory = fds[next++];
+  while (next < count && spec.join_count < wire::k_max_joins)
+    spec.joins[spec.join_count++] = fds[next++];
+  if (next != count) refuse("reading the parts", "malformed", EPROTO);
+}
+
+void receive_spec(Spec& spec) {
+  wire::Header header{};
+  int fds[k_max_fds];
+  size_t count = 0;
+  const size_t size = receive(header, packet, sizeof packet, fds, count);
   spec.head = reinterpret_cast<const wire::SpecHead*>(packet);
-  bool ok = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
-            static_cast<size_t>(got) >= sizeof header + sizeof(wire::SpecHead) &&
-            header.type == wire::k_spec && header.size == size;
+  bool ok = size >= sizeof(wire::SpecHead) && header.type == wire::k_spec;
   if (ok && spec.head->version != wire::k_version) refuse("reading the spec", "version", EPROTO);
   if (ok) {
     spec.mounts = reinterpret_cast<const wire::MountOp*>(packet + sizeof(wire::SpecHead));

@@ -22,7 +22,14 @@ struct Spec {
   int listener = -1;
   int journal = -1;
   int work_tree = -1;
+  int link = -1;                 // to the egress process
+  int trees[wire::k_max_trees];  // of the k_tree mounts with k_tree_given, in their order
   LeafFds leaves[wire::k_max_slots];
+  int cpu_stat = -1;             // of the sandbox's group
+  int pids_events = -1;          // likewise
+  int joins[wire::k_max_joins];  // v1 `tasks` files besides that of the leaf
+  uint32_t join_count = 0;
+  bool has_parts = false;
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }
   const char* string(uint32_t offset) const { return text + offset; }
@@ -30,5 +37,7 @@ struct Spec {
 
 // Receives SPEC from k_setup_fd. Refuses what is malformed; exits on end of file.
 void receive_spec(Spec& spec);
+// The descriptors of k_one_shot, which its maker prepares while we build. Once is enough.
+void receive_parts(Spec& spec);
 
 }  // namespace fabric::init

@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "build.hpp"
 #include "init.hpp"
 #include "isolation/clone_process.hpp"
+#include "limits.hpp"
 #include "lookup.hpp"
+#include "paths.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -25,6 +26,7 @@ struct Child {
   char** envp;
   const char* search;
   int stdio[3];
+  int domain;                    // see enter_attempt_domain()
   int exec_error = ENOENT;       // the best so far: EACCES is better news
   const char* failed = nullptr;  // what, when it is not the exec
   int error = 0;                 // stays 0 when the exec succeeds: memory is shared until then
@@ -44,13 +46,14 @@ bool try_exec(const char* path, void* context) {
   return errno == EACCES;  // a later directory may have one that can be executed
 }
 
-bool set_limit(int resource, uint64_t soft, uint64_t hard) {
-  rlimit limit;
-  if (getrlimit(resource, &limit) < 0) return false;
-  if (limit.rlim_max != RLIM_INFINITY && hard > limit.rlim_max) hard = limit.rlim_max;
-  limit.rlim_max = hard;
-  limit.rlim_cur = soft < hard ? soft : hard;
-  return setrlimit(resource, &limit) == 0;
+// A process group of its own in the session that we were given, and the terminal's foreground one.
+bool lead_terminal(int terminal) {
+  if (setpgid(0, 0) < 0) return false;
+  sigset_t all, before;
+  sigfillset(&all);  // SIGTTOU is sent to who does this from the background
+  sigprocmask(SIG_SETMASK, &all, &before);
+  tcsetpgrp(terminal, getpid());
+  return sigprocmask(SIG_SETMASK, &before, nullptr) == 0;
 }
 
 int run_child(void* context) {
@@ -58,18 +61,18 @@ int run_child(void* context) {
   const Spec& spec = *child.spec;
   if (child.slot->leaf.tasks >= 0 && write(child.slot->leaf.tasks, "0", 1) != 1)
     return child_fail(child, "entering the memory group");
-  if (setsid() < 0) return child_fail(child, "setsid");
+  for (uint32_t i = 0; i < spec.join_count; ++i)
+    if (write(spec.joins[i], "0", 1) != 1) return child_fail(child, "entering a group");
+  if (!enter_attempt_domain(child.domain)) return child_fail(child, "entering its Landlock domain");
+  if (spec.has(wire::k_terminal) ? !lead_terminal(child.stdio[0]) : setsid() < 0)
+    return child_fail(child, "setsid");
   for (int fd = 0; fd < 3; ++fd)
     if (dup2(child.stdio[fd], fd) < 0) return child_fail(child, "setting standard descriptors");
   const int socket = denial_socket();
   if (socket >= 0 && dup3(socket, 3, O_CLOEXEC) < 0) return child_fail(child, "keeping a socket");
   if (syscall(SYS_close_range, socket >= 0 ? 4 : 3, ~0U, 0) < 0)
     return child_fail(child, "closing descriptors");
-  const uint64_t files = spec.head->max_files;
-  if (!set_limit(RLIMIT_CORE, 0, 0) || !set_limit(RLIMIT_NOFILE, files, files * 16) ||
-      (spec.head->max_file_size != 0 &&
-       !set_limit(RLIMIT_FSIZE, spec.head->max_file_size, spec.head->max_file_size)))
-    return child_fail(child, "setting limits");
+  if (!set_task_limits(spec.head->limits)) return child_fail(child, "setting limits");
   umask(022);
   reset_signals();
   if (spec.head->filter_count != 0 && !install_filter(spec, socket >= 0 ? 3 : -1))
@@ -128,7 +131,7 @@ const char* variable(char** envp, const char* name) {
   return nullptr;
 }
 
-char* strings[wire::k_max_strings + 4];
+char* strings[wire::k_max_strings + wire::k_max_variables + 4];
 alignas(16) char child_stack[256 << 10];
 
 bool spawn(Init& init, Slot& slot, Child& child) {
@@ -166,12 +169,29 @@ bool spawn(Init& init, Slot& slot, Child& child) {
   return true;
 }
 
+// Those of the spec win over those of the attempt.
+char** add_variables(const Spec& spec, char** envp, char** end) {
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
+    if (spec.mounts[i].kind != wire::k_variable) continue;
+    char* text = const_cast<char*>(spec.string(spec.mounts[i].source));
+    const size_t name = static_cast<size_t>(strchrnul(text, '=') - text);
+    char** at = envp;
+    while (at != end && (strncmp(*at, text, name) != 0 || (*at)[name] != '=')) ++at;
+    const bool room = end + 2 < strings + sizeof strings / sizeof *strings;
+    if (at == end && room) *++end = nullptr;
+    if (at != end) *at = text;
+  }
+  return end;
+}
+
 void begin(Init& init, uint32_t number, StartMessage& message) {
   Slot& slot = init.slots[number];
   const wire::StartHead& head = message.head;
   const bool worker = (head.flags & wire::k_worker) != 0;
-  Child child{&init.spec, &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1}};
-  char** end = child.envp + head.envc;
+  const bool direct = (head.flags & wire::k_direct) != 0;
+  Child child{&init.spec,         &slot, strings, strings + head.argc + 1, nullptr, {-1, -1, -1},
+              init.attempt_domain};
+  char** end = add_variables(init.spec, child.envp, child.envp + head.envc);
   if (init.spec.has(wire::k_walls) && variable(child.envp, "HOME") == nullptr) {
     static char home[] = "HOME=/work";
     *end++ = home;
@@ -186,11 +206,12 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.input = Input{};
   slot.output[0] = slot.output[1] = Output{};
   int theirs[3] = {-1, -1, -1};
-  bool piped = make_pipe(slot.input.pipe, theirs[0], false) &&
-               make_pipe(slot.output[0].pipe, theirs[1], true) &&
-               make_pipe(slot.output[1].pipe, theirs[2], true);
-  for (int i = 0; i < 3; ++i) child.stdio[i] = theirs[i];
+  bool piped = direct || (make_pipe(slot.input.pipe, theirs[0], false) &&
+                          make_pipe(slot.output[0].pipe, theirs[1], true) &&
+                          make_pipe(slot.output[1].pipe, theirs[2], true));
+  for (int i = 0; i < 3; ++i) child.stdio[i] = direct ? message.fds[i] : theirs[i];
   begin_measuring(slot.leaf);
+  const Counters before = count(init.spec);
   if (!piped) {
     child.failed = "making pipes";
     child.error = errno;
@@ -211,6 +232,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   }
 
   slot.busy = true;
+  slot.direct = direct;
   slot.attempt = message.attempt;
   slot.announce = (head.flags & wire::k_announce) != 0;
   slot.stop_signal = head.stop_signal > 0 && head.stop_signal < 65 ? head.stop_signal : SIGTERM;
@@ -221,7 +243,12 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.stopped = false;
   watch_progress(slot, worker ? 0 : message.no_progress);
   slot.note = "";
-  slot.cpu_ns = 0;
+  slot.cpu_ns = slot.io_read_now = slot.io_written_now = 0;
+  slot.throttled_before_ns = before.throttled_ns;
+  slot.refused_before = before.pids_refused;
+  publish_slot(init, number);
+  if (slot.denials >= 0) watch(init, slot.denials, Source::denial, number, EPOLLIN);
+  if (direct) return;  // the caller of start_attempt() closes our copies of its descriptors
   slot.input.file = message.fds[0];
   slot.input.regular = is_regular(message.fds[0]);
   if (message.fds[0] >= 0) {
@@ -241,7 +268,6 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
     message.fds[i + 1] = -1;
   }
   message.fds[0] = -1;
-  if (slot.denials >= 0) watch(init, slot.denials, Source::denial, number, EPOLLIN);
   watch(init, slot.output[0].pipe, Source::output_pipe, number, EPOLLIN);
   watch(init, slot.output[1].pipe, Source::error_pipe, number, EPOLLIN);
   pump_input(init, number);
@@ -270,6 +296,15 @@ void start_attempt(Init& init, StartMessage& message) {
     return not_started(init, message, 126, "the sandbox is shutting down", "", 0);
   if (head.argc == 0 || !split(message.text, head.text_size, head.argc, head.envc, strings))
     return not_started(init, message, 126, "malformed request", "", 0);
+  if (const char* path = lost_protection(init.spec)) {
+    // Only a new sandbox can protect it again; the supervisor makes one when this has ended.
+    for (uint32_t i = 0; i < init.slot_count(); ++i)
+      if (init.slots[i].busy)
+        return not_started(init, message, 126,
+                           "replaced from outside while another task ran, so not protected", path,
+                           0);
+    _exit(0);
+  }
   begin(init, head.slot, message);
 }
 

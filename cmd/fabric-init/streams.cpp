@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "init.hpp"
+#include "limits.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -75,7 +76,8 @@ bool can_take_more(Init& init, uint32_t slot, int which, Output& output) {
 
 enum class Progress { moved, nothing, blocked };
 
-Progress move_some(Init& init, uint32_t number, int which) {
+// `rate`: of bytes a second; 0: any.
+Progress move_some(Init& init, uint32_t number, int which, uint64_t rate) {
   Slot& slot = init.slots[number];
   Output& output = slot.output[which];
   const bool lines = which == 0 && slot.worker != nullptr;
@@ -86,12 +88,19 @@ Progress move_some(Init& init, uint32_t number, int which) {
     output.waiting = true;
     return Progress::blocked;
   }
-  ssize_t got = read(output.pipe, buffer, output.regular || lines ? k_chunk : 4096);
+  const size_t allowed = allowance(output, rate, rate != 0 ? monotonic_ns() : 0);
+  if (allowed == 0) {
+    epoll_ctl(init.epoll, EPOLL_CTL_DEL, output.pipe, nullptr);
+    return Progress::nothing;
+  }
+  const size_t most = output.regular || lines ? k_chunk : 4096;
+  ssize_t got = read(output.pipe, buffer, allowed < most ? allowed : most);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Progress::nothing;
   if (got <= 0) {
     close_fd(output.pipe);
     return Progress::nothing;
   }
+  take_from_allowance(output, rate, static_cast<size_t>(got));
   if (slot.no_progress != 0) slot.last_output = monotonic_ns();
   if (lines)
     store_output(*slot.worker, buffer, static_cast<size_t>(got));
@@ -110,7 +119,9 @@ void pump_output(Init& init, uint32_t slot, int which) {
       epoll_ctl(init.epoll, EPOLL_CTL_DEL, output.file, nullptr);
     watch(init, output.pipe, pipe_source(which), slot, EPOLLIN);
   }
-  move_some(init, slot, which);  // level-triggered: the rest comes with the next round
+  move_some(
+      init, slot, which,
+      init.spec.head->limits.output_rate);  // level-triggered: the rest comes with the next round
 }
 
 bool output_waits(const Slot& slot) {
@@ -125,8 +136,10 @@ bool drain_output(Init& init, uint32_t number) {
   Slot& slot = init.slots[number];
   for (int which = 0; which < 2; ++which) {
     Progress progress = Progress::moved;
-    // All writers are dead, so this ends: a pipe holds at most a megabyte.
-    while (progress == Progress::moved) progress = move_some(init, number, which);
+    // All writers are dead, so this ends: a pipe holds at most a megabyte. Its rate does not
+    // matter.
+    slot.output[which].resume_at = k_never;
+    while (progress == Progress::moved) progress = move_some(init, number, which, 0);
     if (progress == Progress::blocked) return false;
   }
   if (slot.worker != nullptr) finish_output(*slot.worker);

@@ -15,7 +15,7 @@ namespace {
 
 tl::unexpected<Error> bad_array(std::string_view text) {
   return fail(ErrorCode::usage, "--array: invalid numbers '" + printable(text.substr(0, 60)) + "'",
-              "write for example 1-1000, 1-10:2, 1,5,9 or @FILE");
+              "numbers are at most 999999999; write for example 1-1000, 1-10:2, 1,5,9 or @FILE");
 }
 
 bool read_number(std::string_view text, uint64_t& number) {

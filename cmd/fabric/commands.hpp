@@ -14,6 +14,6 @@ extern const Command k_init_command, k_trust_command, k_up_command, k_down_comma
     k_complete_command, k_release_command, k_config_show_command, k_config_check_command,
     k_store_stat_command, k_gc_command, k_store_check_command, k_store_backup_command,
     k_store_compact_command, k_doctor_command, k_completion_command, k_version_command,
-    k_help_command, k_top_command, k_violations_command;
+    k_help_command, k_top_command, k_sandbox_run_command, k_stats_command, k_violations_command;
 
 }  // namespace fabric::cmd

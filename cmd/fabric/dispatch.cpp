@@ -11,6 +11,7 @@
 #include "fabric/nearest.hpp"
 #include "fabric/options.hpp"
 #include "fabric/output.hpp"
+#include "fabric/prove_inside.hpp"
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 
@@ -120,6 +121,7 @@ int fabric_main(int argc, char** argv) {
     return answer(version_line());
   if (first == "--help" || first == "-h") return answer(help_overview());
   if (first == "__complete") return answer(complete({words.begin() + 1, words.end()}));
+  if (first == "__prove") return prove_inside({words.begin() + 1, words.end()});
   if (first == "__man") {
     const auto page = manual_page(join(Words(words.begin() + 1, words.end()), " "));
     return page ? answer(*page) : exit_code(page.error(), nullptr);

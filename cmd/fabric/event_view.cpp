@@ -60,6 +60,7 @@ Colour colour_of(EventKind kind) {
     case EventKind::task_late_result:
     case EventKind::paused:
     case EventKind::recurring_missed:
+    case EventKind::sandbox_refused:
       return Colour::yellow;
     default:
       return Colour::none;

@@ -40,7 +40,7 @@ constexpr auto k_task = std::to_array<JsonField<Task>>({
      [](Writer& w, const Task& t) { write_text(w, t.type); }},
     {"state", "pending, running, completed, failed, cancelled or timed_out. The last four never change.",
      [](Writer& w, const Task& t) { w.string(to_string(t.state)); }},
-    {"reason", "Why it is in that state: queued, dependency, not_before, exclusive; exit, signal, memory, not_started, error, lost, reference; timeout, no_progress, deadline, queue_ttl; user or agent_gone; null when there is nothing to say.",
+    {"reason", "Why it is in that state: queued, dependency, not_before, exclusive; exit, signal, memory, not_started, error, lost, reference, disk, file_size; timeout, no_progress, deadline, queue_ttl; user or agent_gone; null when there is nothing to say.",
      [](Writer& w, const Task& t) { write_text(w, to_string(t.reason)); }},
     {"detail", "The reason in words, or null.", [](Writer& w, const Task& t) { write_text(w, t.detail); }},
     {"priority", "critical, high, normal or low.", [](Writer& w, const Task& t) { w.string(to_string(t.priority)); }},

@@ -14,6 +14,7 @@
 #include "model/recurring.hpp"
 #include "model/task.hpp"
 #include "supervisor/client.hpp"
+#include "supervisor/usage_watch.hpp"
 
 namespace fabric::cmd {
 
@@ -34,7 +35,7 @@ std::string recurring_json(const JsonChoice& choice, const Recurring& recurring)
 struct AgentView {
   Agent agent;
   TaskCounts tasks;
-  std::optional<Client::Usage> usage;            // of its living sandbox
+  std::optional<LiveUsage> usage;                // of its living sandbox
   [[nodiscard]] AgentState shown_state() const;  // busy when it has running tasks
 };
 JsonShape agent_shape();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -27,6 +28,10 @@ inline void write_number(Writer& w, std::optional<int> number) {
 }
 
 inline void write_count(Writer& w, uint64_t n) { w.integer(static_cast<int64_t>(n)); }
+
+inline void write_maybe(Writer& w, std::optional<uint64_t> n) {
+  n ? w.integer(static_cast<int64_t>(*n)) : w.null();
+}
 
 // 0 stands for "none" in durations and limits.
 inline void write_seconds(Writer& w, Duration d) {
@@ -71,8 +76,19 @@ inline void write_limits(Writer& w, const Limits& limits) {
   write_limit(w, limits.memory_bytes);
   w.key("cpu_cores");
   limits.cpu_millicores == 0 ? w.null() : w.number(limits.cpu_millicores / 1000.0);
-  w.key("pids");
-  write_limit(w, limits.pids);
+  const std::pair<std::string_view, uint64_t> others[] = {
+      {"pids", limits.pids},
+      {"nofile", limits.nofile},
+      {"file_size_bytes", limits.file_size_bytes},
+      {"disk_bytes", limits.disk_bytes},
+      {"tmp_bytes", limits.tmp_bytes},
+      {"shm_bytes", limits.shm_bytes},
+      {"output_rate", limits.output_rate},
+      {"io_weight", limits.io_weight}};
+  for (const auto& [name, limit] : others) {
+    w.key(name);
+    write_limit(w, limit);
+  }
   w.end_object();
 }
 

@@ -134,7 +134,7 @@ Result<int> run_pausing(const Arguments& arguments, bool on) {
     TRY_STATUS(print(choice.object(k_fields, pausing) + "\n"));
     return 0;
   }
-  TRY_STATUS(print(in_words(pausing, before, dry_run) + "\n"));
+  TRY_STATUS(print(printable(in_words(pausing, before, dry_run)) + "\n"));
   if (!on) say_what_else_is_paused(before.others);
   return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/sandbox_flags.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -25,6 +26,16 @@ Result<uint32_t> parse_descriptors(std::string_view text) {
   return count;
 }
 
+Result<uint32_t> parse_io_weight(std::string_view text) {
+  if (text == "none") return 0U;
+  uint32_t weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  if (error != std::errc{} || end != text.data() + text.size() || weight == 0 || weight > 10000)
+    return fail(ErrorCode::usage, "invalid weight '" + printable(text) + "'",
+                "write a number from 1 to 10000, or none");
+  return weight;
+}
+
 // Absolute and without "." and "..", which rules do not take. Links stay as they are.
 std::string absolute(std::string_view path) {
   if (path.empty()) return "";
@@ -38,6 +49,16 @@ std::string absolute_rule(const std::string& rule) {
   const size_t colon = rule.find(':');
   const std::string host = absolute(std::string_view(rule).substr(0, colon));
   return colon == std::string::npos ? host : host + rule.substr(colon);
+}
+
+// NAME=file:PATH... with PATH made absolute.
+std::string absolute_secret(const std::string& rule) {
+  const size_t at = rule.find("=file:");
+  if (at == std::string::npos) return rule;
+  const size_t from = at + 6;
+  const size_t end = std::min(rule.find(',', from), rule.size());
+  return rule.substr(0, from) + absolute(std::string_view(rule).substr(from, end - from)) +
+         rule.substr(end);
 }
 
 // NAME=VALUE, or NAME alone for the value that the caller has.
@@ -71,6 +92,8 @@ Status read_sandbox_flags(const Arguments& arguments, config::AgentFlags& flags)
   flags.file_size_bytes = TRY(parsed(arguments, "--file-size", parse_size_limit));
   flags.disk_bytes = TRY(parsed(arguments, "--disk", parse_size_limit));
   flags.tmp_bytes = TRY(parsed(arguments, "--tmp", parse_size_limit));
+  flags.shm_bytes = TRY(parsed(arguments, "--shm", parse_size_limit));
+  flags.io_weight = TRY(parsed(arguments, "--io-weight", parse_io_weight));
   flags.output_rate = TRY(parsed(arguments, "--output-rate", parse_size_limit));
   if (const auto root = arguments.value("--root")) {
     flags.root = absolute(*root);
@@ -85,7 +108,10 @@ Status read_sandbox_flags(const Arguments& arguments, config::AgentFlags& flags)
     if (!arguments.has(list.option)) continue;
     const bool of_host = list.option == "--ro" || list.option == "--rw";
     for (const std::string& rule : arguments.values(list.option))
-      (flags.rules.*list.member).push_back(of_host ? absolute_rule(rule) : rule);
+      (flags.rules.*list.member)
+          .push_back(of_host                     ? absolute_rule(rule)
+                     : list.option == "--secret" ? absolute_secret(rule)
+                                                 : rule);
   }
   flags.env = TRY(read_env(arguments));
   return {};

@@ -10,7 +10,7 @@
 
 namespace fabric::cmd {
 
-inline constexpr std::array<Option, 23> k_sandbox_options{{
+inline constexpr std::array<Option, 25> k_sandbox_options{{
     {"--isolation", "", "LEVEL", "How strongly it is walled in. Default: process.", Takes::value,
      Complete::nothing, "none|process|container"},
     {"--memory", "", "SIZE", "Memory for all its processes, for example 512M; none: no limit."},
@@ -21,6 +21,11 @@ inline constexpr std::array<Option, 23> k_sandbox_options{{
     {"--file-size", "", "SIZE", "How large one file may become. Default: 64G."},
     {"--disk", "", "SIZE", "How much its work directory may hold; none: no limit, the default."},
     {"--tmp", "", "SIZE", "How much /tmp may hold, which is memory. Default: half of the memory."},
+    {"--shm", "", "SIZE", "How much /dev/shm may hold, likewise."},
+    {"--io-weight", "", "N",
+     "Its part of a disk that others use too, from 1 to 10000; 100 is that of who has none. "
+     "Refused "
+     "where the disk's scheduler does not heed it."},
     {"--output-rate", "", "SIZE",
      "How much a task may print in a second; it waits when it prints more."},
     {"--root", "", "PATH",
@@ -66,9 +71,9 @@ inline constexpr std::array<Option, 23> k_sandbox_options{{
 
 // Options of a command with all of the above among them.
 template <size_t n, size_t m>
-constexpr std::array<Option, n + 23 + m> with_sandbox_options(const Option (&before)[n],
-                                                              const Option (&after)[m]) {
-  std::array<Option, n + 23 + m> all{};
+constexpr std::array<Option, n + k_sandbox_options.size() + m> with_sandbox_options(
+    const Option (&before)[n], const Option (&after)[m]) {
+  std::array<Option, n + k_sandbox_options.size() + m> all{};
   size_t at = 0;
   for (const Option& option : before) all[at++] = option;
   for (const Option& option : k_sandbox_options) all[at++] = option;

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/session.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
 #include <cstdlib>
-#include <memory>
 
 #include "base/id.hpp"
+#include "base/users.hpp"
 #include "fabric/output.hpp"
 #include "fabric/text.hpp"
 
@@ -42,6 +40,12 @@ Result<bool> ensure_supervisor(const config::Workspace& workspace) {
 
 Result<Task> require_task(const store::ReadTxn& txn, const std::string& id) {
   auto task = TRY(txn.find_task(id));
+  if (!task && TRY(txn.find_recurring(id)))
+    return fail(ErrorCode::not_found,
+                "task " + printable(id) +
+                    " not found: a recurring task has this id, and its runs "
+                    "have others",
+                "'fabric status " + printable(id) + "' shows it with its last run");
   if (!task)
     return fail(ErrorCode::not_found, "task " + printable(id) + " not found",
                 "'fabric tasks' lists the tasks of this workspace");
@@ -56,16 +60,10 @@ Result<Agent> require_agent(const store::ReadTxn& txn, const std::string& id) {
   return *std::move(agent);
 }
 
-// From /etc/passwd itself first: asking NSS loads libraries, which costs as much as a whole
-// command.
 std::string login_name() {
   const uid_t uid = ::getuid();
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), &std::fclose);
-  if (file)
-    while (const passwd* entry = ::fgetpwent(file.get()))
-      if (entry->pw_uid == uid) return entry->pw_name;
-  if (const passwd* entry = ::getpwuid(uid)) return entry->pw_name;
-  return std::to_string(uid);
+  const auto user = find_user(uid);
+  return user ? user->name : std::to_string(uid);
 }
 
 std::string correlation_id() {

@@ -106,4 +106,21 @@ std::string recurring_table(const std::vector<Recurring>& recurring, WallTime no
   return table.to_text(terminal_width());
 }
 
+std::string recurring_facts(const Recurring& r, WallTime now) {
+  Facts facts;
+  facts.add("recurring task", r.id, Colour::bold);
+  facts.add("every", r.every);
+  if (!r.timezone.empty()) facts.add("timezone", r.timezone);
+  facts.add("next run", r.due.set() ? human(r.due, now) : "none");
+  if (r.last_run.set())
+    facts.add("last run", human(r.last_run, now) + " (task " + run_id(r, r.last_run) + ")");
+  facts.add("runs", std::to_string(r.runs) + ", missed " + std::to_string(r.missed_runs));
+  facts.add("missed runs", std::string(to_string(r.missed)));
+  if (!r.detail.empty()) facts.add("detail", r.detail, Colour::red);
+  facts.add("task", fit(printable(r.line), 200));
+  if (!r.user.empty()) facts.add("user", r.user);
+  facts.add("created", human(r.created_at, now));
+  return facts.to_text();
+}
+
 }  // namespace fabric::cmd

@@ -11,14 +11,14 @@ constexpr uint64_t k_look_back = 2000;  // events; of a flood only the end is re
 }  // namespace
 
 Status TopGatherer::look(const config::Workspace& workspace, const store::ReadTxn& txn,
-                         const UsageList& usage, MonoTime usage_at, WallTime now) {
+                         const LiveUsageList& usage, MonoTime usage_at, WallTime now) {
   data_.now = now;
   data_.workspace = TRY(workspace_view(workspace, txn, usage));
   measure(usage, usage_at);
   return read_events(txn);
 }
 
-void TopGatherer::measure(const UsageList& usage, MonoTime at) {
+void TopGatherer::measure(const LiveUsageList& usage, MonoTime at) {
   if (at == usage_at_) return;
   const double seconds = (at - usage_at_).to_seconds();
   std::map<std::string, double> before;

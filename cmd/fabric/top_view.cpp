@@ -30,8 +30,9 @@ std::string supervisor_in_words(const TopData& data) {
   if (!supervisor.running)
     return data.workspace.queue.pending > 0 ? "stopped: nothing starts (fabric up --detach)"
                                             : "stopped";
-  return "running since " + human(supervisor.record.since, data.now) + " (pid " +
-         std::to_string(supervisor.record.pid) + ")";
+  const std::string pid = " (pid " + std::to_string(supervisor.record.pid) + ")";
+  if (data.silent) return "does not answer" + pid;
+  return "running since " + human(supervisor.record.since, data.now) + pid;
 }
 
 std::vector<std::string> head(const TopData& data, size_t columns) {
@@ -48,7 +49,7 @@ std::vector<std::string> head(const TopData& data, size_t columns) {
   };
   add("workspace", view.workspace, Colour::bold);
   add("supervisor", supervisor_in_words(data),
-      view.supervisor.running ? Colour::green : Colour::yellow);
+      view.supervisor.running && !data.silent ? Colour::green : Colour::yellow);
   add("tasks", counts_in_words(view.queue), Colour::none);
   if (view.ready && view.queue.pending > 0) add("ready", ready_in_words(view), Colour::none);
   if (view.supervisor.running)

@@ -19,6 +19,7 @@ namespace fabric::cmd {
 struct TopData {
   WallTime now;
   StatusView workspace;
+  bool silent = false;                        // a supervisor runs, and does not answer
   std::map<std::string, double> cpu_percent;  // by agent; of one core; those that are known
   std::map<std::string, Event> last_event;    // by agent
   std::deque<Event> newest;                   // oldest first
@@ -27,18 +28,20 @@ struct TopData {
 // Keeps what one look must know of the one before. One thread.
 class TopGatherer {
  public:
-  // `usage` was asked for at `usage_at`; the same as before when it was not asked for again.
-  Status look(const config::Workspace& workspace, const store::ReadTxn& txn, const UsageList& usage,
-              MonoTime usage_at, WallTime now);
+  // `usage` came at `usage_at`; the same as before when no newer one did.
+  Status look(const config::Workspace& workspace, const store::ReadTxn& txn,
+              const LiveUsageList& usage, MonoTime usage_at, WallTime now);
+  // Whether the supervisor leaves unanswered what it was asked.
+  void silent(bool yes) { data_.silent = yes; }
   [[nodiscard]] const TopData& data() const { return data_; }
 
  private:
   Status read_events(const store::ReadTxn& txn);
-  void measure(const UsageList& usage, MonoTime at);
+  void measure(const LiveUsageList& usage, MonoTime at);
 
   TopData data_;
   std::optional<EventReader> events_;
-  UsageList usage_;
+  LiveUsageList usage_;
   MonoTime usage_at_;
 };
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/views.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 
 #include "base/size.hpp"
 #include "fabric/text.hpp"
-#include "store/ownership.hpp"
 
 namespace fabric::cmd {
 
@@ -17,29 +18,85 @@ std::string pairs_in_words(const Metadata& pairs) {
 
 namespace {
 
-std::string limits_in_words(const Limits& limits) {
-  return "memory " + (limits.memory_bytes == 0 ? "any" : size_to_string(limits.memory_bytes)) +
-         ", cpu " +
-         (limits.cpu_millicores == 0 ? "any" : cpu_cores_to_string(limits.cpu_millicores)) +
-         ", pids " + (limits.pids == 0 ? "any" : std::to_string(limits.pids));
-}
-
 std::string cpu_in_words(double seconds) {
   return human(Duration::nanoseconds(static_cast<int64_t>(seconds * 1e9)));
 }
 
-}  // namespace
-
-UsageList live_usage(const config::Workspace& workspace) {
-  const auto holder = store::Ownership::holder(workspace.owner_path());
-  if (!holder || !*holder) return {};
-  auto client = Client::open(workspace);
-  if (!client || !client->supervised()) return {};
-  auto usage = client->usage();
-  return usage ? *std::move(usage) : UsageList{};
+// Of those only what somebody chose.
+std::string more_limits_in_words(const Limits& limits) {
+  const Limits usual;
+  std::string text;
+  const auto add = [&](const char* name, const std::string& value) {
+    text += std::string(", ") + name + " " + value;
+  };
+  const auto size = [](uint64_t bytes) { return bytes == 0 ? "any" : size_to_string(bytes); };
+  if (limits.nofile != usual.nofile)
+    add("descriptors", limits.nofile == 0 ? "any" : std::to_string(limits.nofile));
+  if (limits.file_size_bytes != usual.file_size_bytes)
+    add("file size", size(limits.file_size_bytes));
+  if (limits.disk_bytes != usual.disk_bytes) add("disk", size(limits.disk_bytes));
+  if (limits.tmp_bytes != 0) add("/tmp", size(limits.tmp_bytes));
+  if (limits.shm_bytes != 0) add("/dev/shm", size(limits.shm_bytes));
+  if (limits.output_rate != 0) add("output rate", size(limits.output_rate) + "/s");
+  if (limits.io_weight != 0) add("io weight", std::to_string(limits.io_weight));
+  return text;
 }
 
-Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageList& usage) {
+std::string limits_in_words(const Limits& limits) {
+  return "memory " + (limits.memory_bytes == 0 ? "any" : size_to_string(limits.memory_bytes)) +
+         ", cpu " +
+         (limits.cpu_millicores == 0 ? "any" : cpu_cores_to_string(limits.cpu_millicores)) +
+         ", pids " + (limits.pids == 0 ? "any" : std::to_string(limits.pids)) +
+         more_limits_in_words(limits);
+}
+
+std::string disk_in_words(const AgentView& view) {
+  const std::string limit = size_to_string(view.agent.definition.limits.disk_bytes);
+  const bool known = view.usage && view.usage->disk_bytes;
+  return (known ? human_size(*view.usage->disk_bytes) + " of " : "at most ") + limit +
+         (view.agent.disk_quota.empty() ? "" : ", " + view.agent.disk_quota);
+}
+
+// What is beyond the usual.
+void add_use(Facts& facts, const LiveUsage& usage) {
+  facts.add("uses", human_size(usage.memory_bytes) + " memory, " + cpu_in_words(usage.cpu_seconds) +
+                        " cpu, " + std::to_string(usage.pids) +
+                        (usage.pids == 1 ? " process" : " processes"));
+  facts.add("disk traffic", human_size(usage.io_read_bytes) + " read, " +
+                                human_size(usage.io_written_bytes) + " written");
+  if (usage.net_received_bytes && usage.net_sent_bytes)
+    facts.add("network", human_size(*usage.net_received_bytes) + " received, " +
+                             human_size(*usage.net_sent_bytes) + " sent");
+  if (usage.pids_refused > 0)
+    facts.add("refused", count_of(usage.pids_refused, "start") + " of a process", Colour::yellow);
+  if (usage.oom_kills > 0)
+    facts.add("killed", count_of(usage.oom_kills, "time") + " by the memory limit", Colour::red);
+  if (usage.cpu_throttled_seconds >= 0.1)
+    facts.add("waited", cpu_in_words(usage.cpu_throttled_seconds) + " because of the cpu limit");
+}
+
+}  // namespace
+
+LiveUsageList live_usage(const config::Workspace& workspace) {
+  constexpr Duration k_patience = Duration::seconds(3);
+  UsageWatch watch(workspace.control_socket());
+  watch.ask();
+  const MonoTime deadline = system_clock().monotonic() + k_patience;
+  while (watch.fd() >= 0) {
+    pollfd wait{watch.fd(), POLLIN, 0};
+    const int64_t left = (deadline - system_clock().monotonic()).to_millis();
+    const int ready = ::poll(&wait, 1, static_cast<int>(std::max<int64_t>(left, 0)));
+    if (ready == 0) {
+      note("the supervisor does not answer; is it stopped? see: ps -o pid,stat,cmd -C fabric");
+      break;
+    }
+    if (ready < 0) continue;
+    if (auto usage = watch.take()) return *std::move(usage);
+  }
+  return {};
+}
+
+Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const LiveUsageList& usage) {
   AgentView view;
   view.tasks = TRY(txn.counts(agent.number));
   const auto found = std::find_if(usage.begin(), usage.end(), [&](const auto& entry) {
@@ -54,8 +111,8 @@ Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageLis
   return view;
 }
 
-Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const UsageList& given) {
-  UsageList usage = given;
+Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const LiveUsageList& given) {
+  LiveUsageList usage = given;
   std::sort(usage.begin(), usage.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<AgentView> views;
@@ -64,7 +121,8 @@ Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const Usage
         std::lower_bound(usage.begin(), usage.end(), agent.definition.id,
                          [](const auto& entry, const std::string& id) { return entry.first < id; });
     const bool known = found != usage.end() && found->first == agent.definition.id;
-    views.push_back(TRY(view_of(txn, std::move(agent), known ? UsageList{*found} : UsageList{})));
+    views.push_back(
+        TRY(view_of(txn, std::move(agent), known ? LiveUsageList{*found} : LiveUsageList{})));
   }
   return views;
 }
@@ -111,10 +169,13 @@ std::string agents_table(const std::vector<AgentView>& agents) {
   for (const AgentView& view : agents) {
     const Agent& agent = view.agent;
     const bool unhealthy = agent.health == Health::unhealthy;
-    const std::string state(unhealthy ? to_string(agent.health) : to_string(view.shown_state()));
+    std::string state(unhealthy ? to_string(agent.health) : to_string(view.shown_state()));
+    if (!agent.degraded.empty()) state += ", weaker";
     const uint64_t failed = view.tasks.failed + view.tasks.timed_out;
     table.add({agent.definition.id,
-               {state, unhealthy ? Colour::red : colour_of(view.shown_state())},
+               {state, unhealthy                 ? Colour::red
+                       : !agent.degraded.empty() ? Colour::yellow
+                                                 : colour_of(view.shown_state())},
                agent.definition.model,
                std::to_string(view.tasks.pending),
                std::to_string(view.tasks.running),
@@ -140,17 +201,17 @@ std::string agent_facts(const AgentView& view, WallTime now) {
   if (definition.kind != AgentKind::external) {
     facts.add("isolation", std::string(to_string(definition.isolation)));
     facts.add("limits", limits_in_words(definition.limits));
+    for (const std::string& weaker : view.agent.degraded)
+      facts.add("weaker", weaker, Colour::yellow);
   }
   if (!definition.user.empty()) facts.add("user", definition.user);
   if (!definition.labels.empty()) facts.add("labels", pairs_in_words(definition.labels));
   if (view.agent.pid > 0) facts.add("pid", std::to_string(view.agent.pid));
   facts.add("spawned", human(view.agent.spawned_at, now));
   facts.add("tasks", counts_in_words(view.tasks));
-  if (view.usage)
-    facts.add("uses", human_size(view.usage->memory_bytes) + " memory, " +
-                          cpu_in_words(view.usage->cpu_seconds) + " cpu, " +
-                          std::to_string(view.usage->pids) +
-                          (view.usage->pids == 1 ? " process" : " processes"));
+  if (definition.limits.disk_bytes != 0 && definition.kind != AgentKind::external)
+    facts.add("work directory", disk_in_words(view));
+  if (view.usage) add_use(facts, *view.usage);
   return facts.to_text();
 }
 

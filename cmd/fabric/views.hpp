@@ -13,18 +13,18 @@
 
 namespace fabric::cmd {
 
-// Live use by agent id; empty when no supervisor runs or it cannot be asked. Call it before a Store
-// is opened (see open_store).
-using UsageList = std::vector<std::pair<std::string, Client::Usage>>;
-UsageList live_usage(const config::Workspace& workspace);
+// Empty when no supervisor runs. One that runs and does not answer is waited for a little, and the
+// user is told.
+LiveUsageList live_usage(const config::Workspace& workspace);
 
-Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const UsageList& usage);
-Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const UsageList& usage);
+Result<AgentView> view_of(const store::ReadTxn& txn, Agent agent, const LiveUsageList& usage);
+Result<std::vector<AgentView>> all_agents(const store::ReadTxn& txn, const LiveUsageList& usage);
 
 std::string agents_table(const std::vector<AgentView>& agents);
 std::string agent_facts(const AgentView& view, WallTime now);
 std::string tasks_table(const std::vector<Task>& tasks, WallTime now);
 std::string recurring_table(const std::vector<Recurring>& recurring, WallTime now);
+std::string recurring_facts(const Recurring& recurring, WallTime now);
 Result<TaskDetail> detail_of(const store::ReadTxn& txn, Task task, WallTime now);
 std::string task_facts(const TaskDetail& detail, WallTime now);
 

@@ -29,12 +29,13 @@ Result<Wakeups> Wakeups::open(const store::Store& store, const std::vector<int>&
   return wakeups;
 }
 
-Result<Wake> Wakeups::wait(std::optional<Duration> patience, Keys keys) {
+Result<Wake> Wakeups::wait(std::optional<Duration> patience, Keys keys, int answer) {
   // Of stdout nothing is asked: an error is told all the same.
-  std::array<pollfd, 4> fds{{{bell_.get(), POLLIN, 0},
+  std::array<pollfd, 5> fds{{{bell_.get(), POLLIN, 0},
                              {signals_.get(), POLLIN, 0},
                              {STDOUT_FILENO, 0, 0},
-                             {keys == Keys::read ? STDIN_FILENO : -1, POLLIN, 0}}};
+                             {keys == Keys::read ? STDIN_FILENO : -1, POLLIN, 0},
+                             {answer, POLLIN, 0}}};
   int timeout = -1;
   if (patience)
     timeout = static_cast<int>(std::clamp<int64_t>((patience->ns + 999999) / 1000000, 0, 3600000));
@@ -48,6 +49,7 @@ Result<Wake> Wakeups::wait(std::optional<Duration> patience, Keys keys) {
     wake.signal = static_cast<int>(info.ssi_signo);
   wake.output_gone = (fds[2].revents & (POLLERR | POLLNVAL)) != 0;
   wake.input = (fds[3].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+  wake.answer = fds[4].revents != 0;
   return wake;
 }
 

@@ -18,6 +18,7 @@ struct Wake {
   int signal = 0;            // one of those asked for, or 0
   bool input = false;        // stdin has something to read
   bool output_gone = false;  // nobody reads stdout any more
+  bool answer = false;       // the descriptor that was given has something to read
 };
 
 class Wakeups {
@@ -25,9 +26,9 @@ class Wakeups {
   // Blocks `signals` in this process; what is committed from now on is noticed.
   static Result<Wakeups> open(const store::Store& store, const std::vector<int>& signals);
   // Until something happens, or `patience` is over (then nothing in Wake is set). nullopt: for
-  // ever.
+  // ever. `answer`: of a supervisor that was asked something; -1: none.
   enum class Keys : bool { ignore, read };
-  Result<Wake> wait(std::optional<Duration> patience, Keys keys = Keys::ignore);
+  Result<Wake> wait(std::optional<Duration> patience, Keys keys = Keys::ignore, int answer = -1);
 
  private:
   Fd bell_, signals_;

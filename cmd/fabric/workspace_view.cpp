@@ -14,7 +14,7 @@ constexpr uint64_t k_most_counted = 50000;
 }  // namespace
 
 Result<StatusView> workspace_view(const config::Workspace& workspace, const store::ReadTxn& txn,
-                                  const UsageList& usage) {
+                                  const LiveUsageList& usage) {
   StatusView view;
   view.workspace = workspace.root;
   view.supervisor = TRY(supervisor_status(workspace, txn));

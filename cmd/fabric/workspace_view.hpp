@@ -13,7 +13,7 @@
 namespace fabric::cmd {
 
 Result<StatusView> workspace_view(const config::Workspace& workspace, const store::ReadTxn& txn,
-                                  const UsageList& usage);
+                                  const LiveUsageList& usage);
 // "2 critical, 30 normal; 5 wait for others, for a time or for a key". view.ready must be there.
 std::string ready_in_words(const StatusView& view);
 std::string pause_in_words(const Pause& pause, WallTime now);

@@ -91,6 +91,7 @@ std::string human(Duration d) {
   char out[64];
   double s = d.to_seconds();
   if (s < 0) s = 0;
+  if (d >= k_longest_between) return "more than 146 years";
   // The bounds are where the smaller unit would round up to the larger.
   if (s < 0.0009995)
     std::snprintf(out, sizeof out, "%.0fus", s * 1e6);

@@ -39,7 +39,15 @@ constexpr MonoTime operator+(MonoTime t, Duration d) { return {t.ns + d.ns}; }
 constexpr Duration operator-(MonoTime a, MonoTime b) { return {a.ns - b.ns}; }
 constexpr Duration operator+(Duration a, Duration b) { return {a.ns + b.ns}; }
 constexpr WallTime operator+(WallTime t, Duration d) { return {t.us + d.ns / 1000}; }
-constexpr Duration operator-(WallTime a, WallTime b) { return {(a.us - b.us) * 1000}; }
+// The longest there is between two wall times, 146 years: added to any clock it stays a number.
+constexpr Duration k_longest_between{int64_t{1} << 62};
+constexpr Duration operator-(WallTime a, WallTime b) {
+  constexpr int64_t k_most_us = k_longest_between.ns / 1000;
+  const int64_t us = a.us - b.us;
+  if (us >= k_most_us) return k_longest_between;
+  if (us <= -k_most_us) return {-k_longest_between.ns};
+  return {us * 1000};
+}
 
 // Thread-safe.
 class Clock {

@@ -2,14 +2,14 @@
 #include "config/layer_file.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/openat2.h>
-#include <pwd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
+
+#include "base/users.hpp"
 
 namespace fabric::config {
 namespace {
@@ -34,21 +34,12 @@ int open_beneath(int directory, const std::string& name) {
 }
 
 bool is_private_group(uid_t uid, gid_t gid) {
-  std::array<char, 4096> buffer{};
-  passwd user{};
-  passwd* found_user = nullptr;
-  if (::getpwuid_r(uid, &user, buffer.data(), buffer.size(), &found_user) != 0 || !found_user)
-    return false;
-  const std::string name = user.pw_name;
-  if (user.pw_gid != gid) return false;
-  group entry{};
-  group* found_group = nullptr;
-  if (::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found_group) != 0 || !found_group)
-    return false;
-  if (name != entry.gr_name) return false;
-  for (char** member = entry.gr_mem; member && *member; ++member)
-    if (name != *member) return false;
-  return true;
+  const auto user = find_user(uid);
+  if (!user || user->gid != gid) return false;
+  const auto group = find_group(gid);
+  if (!group || group->name != user->name) return false;
+  return std::all_of(group->members.begin(), group->members.end(),
+                     [&](const std::string& member) { return member == user->name; });
 }
 
 }  // namespace
@@ -59,13 +50,8 @@ bool others_can_write(const struct stat& info) {
 }
 
 std::string user_name_of(uid_t uid) {
-  std::array<char, 4096> buffer{};
-  passwd user{};
-  passwd* found = nullptr;
-  std::string out = "uid " + std::to_string(uid);
-  if (::getpwuid_r(uid, &user, buffer.data(), buffer.size(), &found) == 0 && found)
-    out += " (" + std::string(user.pw_name) + ")";
-  return out;
+  const auto user = find_user(uid);
+  return "uid " + std::to_string(uid) + (user ? " (" + user->name + ")" : "");
 }
 
 std::string shell_word(const std::string& path) {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/settings.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
-#include <array>
-
 #include "base/id.hpp"
+#include "base/users.hpp"
 #include "config/load.hpp"
 #include "model/command_template.hpp"
 
@@ -22,14 +20,9 @@ Status first_of(const std::vector<Problem>& problems) {
 }
 
 std::string login_name() {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
   const uid_t uid = ::geteuid();
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found &&
-      is_valid_id(entry.pw_name))
-    return entry.pw_name;
-  return std::to_string(uid);
+  const auto user = find_user(uid);
+  return user && is_valid_id(user->name) ? user->name : std::to_string(uid);
 }
 
 template <class T>
@@ -129,6 +122,12 @@ Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string
   TRY_STATUS(apply_flags(flags, agent));
   TRY_STATUS(check_agent_command(workspace, id, flags, agent));
   if (agent.user.empty()) agent.user = login_name();
+  return agent;
+}
+
+Result<AgentDefinition> sandbox_of_flags(const AgentFlags& flags) {
+  AgentDefinition agent;
+  TRY_STATUS(apply_flags(flags, agent));
   return agent;
 }
 

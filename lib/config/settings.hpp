@@ -50,6 +50,8 @@ struct Settings {
   uint32_t max_lost_attempts = 3;  // a task whose sandbox died this often fails with reason `lost`
   SchedulerSettings scheduler;
   RetentionSettings retention;
+  std::string egress_authorities;  // certificates that injections trust; "": the machine's
+  std::string egress_hosts_file;   // [egress] names beside DNS, as in /etc/hosts; "": none
   // [agent]: defaults of every agent definition of the workspace (all keys of agent.toml but
   // command)
   AgentDefinition agent_defaults;
@@ -85,6 +87,8 @@ Result<Settings> load_settings(const Workspace& workspace);
 // neither flags nor agent.toml give a command (an external agent has none); id checked.
 Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
                                    const AgentFlags& flags);
+// What the flags alone say, on top of the defaults: for a sandbox without a workspace.
+Result<AgentDefinition> sandbox_of_flags(const AgentFlags& flags);
 // Every effective value in key order; with `agent`, those of its definition too.
 Result<std::vector<EffectiveValue>> show(const Workspace& workspace, const std::string& agent);
 // Every problem of every file of the workspace's layers, not only the first.

@@ -134,6 +134,13 @@ const std::vector<Setting>& settings_table() {
        [](S& s, const N& n, C& c) { read_size_limit(n, s.retention.log_bytes, c); },
        [](const S& s) { return s.retention.log_bytes == 0 ? limit(0) : text(size_to_string(s.retention.log_bytes)); }},
 
+      {"egress.authorities", "string", "file of certificates of authorities that injections trust in place of the machine's; empty: the machine's", k_settings_files,
+       [](S& s, const N& n, C& c) { read_absolute_path(n, s.egress_authorities, c); },
+       [](const S& s) { return text(s.egress_authorities); }},
+      {"egress.hosts_file", "string", "file as /etc/hosts is, with names that the egress process looks up before it asks DNS; read when it starts; empty: none", k_settings_files,
+       [](S& s, const N& n, C& c) { read_absolute_path(n, s.egress_hosts_file, c); },
+       [](const S& s) { return text(s.egress_hosts_file); }},
+
       {"agent.command", "array of strings",
        "program and arguments, run without a shell; `{payload.KEY}` in an argument is replaced", k_agent,
        [](S& s, const N& n, C& c) { read_command(n, s.agent_defaults.command, c); },

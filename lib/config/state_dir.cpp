@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <pwd.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 
+#include "base/users.hpp"
 #include "config/workspace.hpp"
 
 namespace fabric::config {
@@ -22,11 +21,8 @@ Result<std::string> user_state_dir() {
   if (std::string xdg = environment("XDG_STATE_HOME"); xdg.starts_with('/')) return xdg + "/fabric";
   std::string home = environment("HOME");
   if (!home.starts_with('/')) {
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
-    home = found ? found->pw_dir : "";
+    const auto user = find_user(::geteuid());
+    home = user ? user->home : "";
   }
   if (!home.starts_with('/'))
     return fail(ErrorCode::failed, "there is no home directory to keep the list of workspaces in",

@@ -70,6 +70,16 @@ void read_text(const Node& node, std::string& out, Complaints& complaints) {
   out = node.text;
 }
 
+void read_absolute_path(const Node& node, std::string& out, Complaints& complaints) {
+  const size_t before = complaints.size();
+  std::string path;
+  read_text(node, path, complaints);
+  if (complaints.size() != before) return;
+  if (!path.empty() && path.front() != '/')
+    return complaints.add(node.at, "the path must be absolute");
+  out = path;
+}
+
 void read_id(const Node& node, std::string& out, Complaints& complaints) {
   if (!is(Type::string, node, "string", complaints)) return;
   if (accept(check_id(node.text, "name"), node, complaints)) out = node.text;

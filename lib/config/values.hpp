@@ -56,7 +56,8 @@ void read_list(const Node& node, std::vector<std::string>& out, Complaints& comp
 void read_command(const Node& node, std::vector<std::string>& out, Complaints& complaints);
 void read_duration(const Node& node, Duration& out, Complaints& complaints);
 void read_seconds(const Node& node, Duration& out,
-                  Complaints& complaints);                               // 0 or "none": no limit
+                  Complaints& complaints);  // 0 or "none": no limit
+void read_absolute_path(const Node& node, std::string& out, Complaints& complaints);  // or empty
 void read_age(const Node& node, Duration& out, Complaints& complaints);  // 0 or "none": no limit
 void read_size(const Node& node, uint64_t& out, Complaints& complaints);
 void read_size_limit(const Node& node, uint64_t& out, Complaints& complaints);  // likewise

@@ -47,18 +47,24 @@ std::vector<const CgroupBase*> CgroupHost::all() const {
   return bases;
 }
 
-Result<CgroupHost> open_cgroup_host(const std::string& root) {
+Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted) {
   CgroupHost host;
   auto hierarchies = parse_cgroup_mounts(TRY(read_file("/proc/self/mountinfo")));
   const std::string own = TRY(read_file("/proc/self/cgroup"));
   const CgroupHierarchy* unified = nullptr;
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     if (hierarchy.unified) unified = unified != nullptr ? unified : &hierarchy;
-    if (hierarchy.has("memory") && !host.memory) host.memory = make_base(hierarchy, own, root);
-    if (hierarchy.has("pids") && !host.pids) host.pids = make_base(hierarchy, own, root);
-    if (hierarchy.has("cpu") && !host.cpu) host.cpu = make_base(hierarchy, own, root);
+    if (wanted.memory && hierarchy.has("memory") && !host.memory)
+      host.memory = make_base(hierarchy, own, root);
+    if (wanted.pids && hierarchy.has("pids") && !host.pids)
+      host.pids = make_base(hierarchy, own, root);
+    if (wanted.cpu && hierarchy.has("cpu") && !host.cpu) host.cpu = make_base(hierarchy, own, root);
+    if (hierarchy.has("blkio") && host.blkio_path.empty()) {
+      const std::string group = hierarchy.directory_of(hierarchy.path_in(own));
+      if (!group.empty()) host.blkio_path = group + "/" + root;
+    }
     // Only needed where no cpu.stat tells the same.
-    if (hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
+    if (wanted.cpuacct && hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
       host.cpuacct = make_base(hierarchy, own, root);
   }
   const bool v1 = host.memory || host.pids || host.cpu;
@@ -66,13 +72,13 @@ Result<CgroupHost> open_cgroup_host(const std::string& root) {
     host.memory_limit = host.memory.directory.valid();
     host.pids_limit = host.pids.directory.valid();
     host.cpu_limit = host.cpu.directory.valid();
-    if (unified != nullptr) host.unified = make_base(*unified, own, root);
+    if (unified != nullptr && wanted.unified) host.unified = make_base(*unified, own, root);
     host.mode = host.unified ? CgroupMode::hybrid : CgroupMode::v1;
     if (host.unified && host.cpuacct) {
       ::rmdir(host.cpuacct.path.c_str());
       host.cpuacct = CgroupBase{};
     }
-  } else if (unified != nullptr) {
+  } else if (unified != nullptr && wanted.unified) {
     open_unified(host, *unified, own, root);
     if (host.unified) host.mode = CgroupMode::v2;
   }
@@ -84,6 +90,7 @@ Result<CgroupHost> open_cgroup_host(const std::string& root) {
 void leave_cgroup_host(const CgroupHost& host) {
   if (host.mode == CgroupMode::v2) return leave_unified(host);
   for (const CgroupBase* base : host.all()) ::rmdir(base->path.c_str());
+  if (!host.blkio_path.empty()) ::rmdir(host.blkio_path.c_str());
 }
 
 CgroupHost locate_cgroups(pid_t pid, const std::string& name) {
@@ -105,6 +112,7 @@ CgroupHost locate_cgroups(pid_t pid, const std::string& name) {
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     if (hierarchy.unified && !host.unified) host.unified = base_of(hierarchy);
     if (hierarchy.has("pids") && !host.pids) host.pids = base_of(hierarchy);
+    if (hierarchy.has("blkio")) host.blkio_path = base_of(hierarchy).path;
     if (hierarchy.has("cpu") && !host.cpu) host.cpu = base_of(hierarchy);
     if (hierarchy.has("cpuacct") && !hierarchy.has("cpu") && !host.cpuacct)
       host.cpuacct = base_of(hierarchy);

@@ -29,13 +29,20 @@ struct CgroupHost {
   bool memory_limit = false, cpu_limit = false, pids_limit = false;
   CgroupBase memory, cpu, cpuacct, pids;  // v1
   CgroupBase unified;                     // v2 and hybrid
-  std::string lacking;                    // why there is no better, and what to type
+  // v1, of the root that sandboxes with an io weight get a group in (io_weight.hpp); made when the
+  // first one comes. "": none.
+  std::string blkio_path;
+  std::string lacking;  // why there is no better, and what to type
 
   // All that are there, each once.
   [[nodiscard]] std::vector<const CgroupBase*> all() const;
 };
 
-Result<CgroupHost> open_cgroup_host(const std::string& root);
+// Hierarchies of v1 in which groups are made; of v2 there is only one.
+struct WantedGroups {
+  bool memory = true, cpu = true, cpuacct = true, pids = true, unified = true;
+};
+Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted = {});
 // Removes the roots, unless a sandbox is left in them.
 void leave_cgroup_host(const CgroupHost& host);
 // The same for the groups in which process `pid` is, if it is in one called `name`: a sandbox may

@@ -81,7 +81,8 @@ std::vector<CgroupHierarchy> parse_cgroup_mounts(std::string_view mountinfo) {
     hierarchy.mount_point = unescape(fields[4]);
     if (!hierarchy.unified)
       for (std::string_view option : split(*(dash + 3), ','))
-        if (option == "memory" || option == "cpu" || option == "cpuacct" || option == "pids")
+        if (option == "memory" || option == "cpu" || option == "cpuacct" || option == "pids" ||
+            option == "blkio")
           hierarchy.controllers.emplace_back(option);
     if (hierarchy.unified || !hierarchy.controllers.empty()) found.push_back(std::move(hierarchy));
   }

@@ -158,6 +158,7 @@ void leave_unified(const CgroupHost& host) {
   const std::vector<std::string> children = child_groups(Fd(fd), ".");
   if (children.size() != 1 || children[0] != k_aside) return;
   for (const char* controller : k_controllers) control(group, std::string("-") + controller);
+  control(group, "-io");
   for (int round = 0; round < 100; ++round) {
     if (::rmdir(aside.c_str()) == 0) return;
     for (pid_t pid : members(aside))

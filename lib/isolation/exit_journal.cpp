@@ -18,7 +18,9 @@ namespace fabric {
 namespace {
 
 constexpr size_t k_record = sizeof(wire::ExitRecord);
-constexpr size_t k_journal_size = k_record * wire::k_journal_records;
+constexpr size_t k_ring_size = k_record * wire::k_journal_records;
+constexpr size_t k_journal_size =
+    wire::k_slot_records_at + wire::k_max_slots * sizeof(wire::SlotRecord);
 
 struct Found {
   uint64_t sequence;
@@ -28,6 +30,7 @@ struct Found {
 
 std::vector<Found> scan(std::string_view bytes) {
   std::vector<Found> found;
+  bytes = bytes.substr(0, k_ring_size);
   for (uint32_t place = 0; (place + 1) * k_record <= bytes.size(); ++place) {
     std::string_view record = bytes.substr(place * k_record, k_record);
     auto exit = decode_exit(record);
@@ -72,6 +75,11 @@ Result<Fd> open_exit_journal(const std::string& path, JournalPosition& position)
     position.next = (found.back().place + 1) % wire::k_journal_records;
     position.sequence = found.back().sequence + 1;
   }
+  // Of a sandbox before this one: nothing runs. That makes a file of the first version longer, too.
+  const std::string none(k_journal_size - k_ring_size, '\0');
+  if (::pwrite(file.get(), none.data(), none.size(), k_ring_size) !=
+      static_cast<ssize_t>(none.size()))
+    return fail_errno(errno, path);
   return file;
 }
 

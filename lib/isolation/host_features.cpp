@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolation/host_features.hpp"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,6 +10,8 @@
 #include <algorithm>
 
 #include "base/id.hpp"
+#include "isolation/degrade.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/init_wire.hpp"
 #include "isolation/launcher.hpp"
 
@@ -26,18 +29,9 @@ bool can_filter() {
   return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-Status check_limit(bool wanted, bool possible, const char* name) {
-  if (!wanted || possible) return {};
-  return fail(
-      ErrorCode::unavailable,
-      std::string("a ") + name + " limit cannot be enforced here: no cgroup to put it in",
-      "run it in a delegated cgroup: systemd-run --user --scope -p Delegate=yes -- fabric up; "
-      "or give the limits up: --memory none --cpu none --pids none");
-}
-
 }  // namespace
 
-HostFeatures find_features(const CgroupHost& cgroups, IdMaps& maps) {
+HostFeatures cheap_features(const CgroupHost& cgroups) {
   HostFeatures features;
   features.cgroups = cgroups.mode;
   features.memory = cgroups.memory_limit;
@@ -46,22 +40,29 @@ HostFeatures find_features(const CgroupHost& cgroups, IdMaps& maps) {
   features.lacking = cgroups.lacking;
   features.cgroup_kill = cgroups.unified.directory.valid();
   features.landlock_abi = landlock_abi();
+  features.namespaces = true;
+  return features;
+}
+
+void probe_features(HostFeatures& features, IdMaps& maps) {
   const bool root = ::geteuid() == 0;
   Status namespaces = probe_namespaces(!root);
   features.namespaces = namespaces.has_value() && can_filter();
   if (!namespaces)
-    features.lacking =
-        namespaces.error().message + (root ? ""
-                                           : "; allow unprivileged user namespaces (sysctl "
-                                             "kernel.apparmor_restrict_unprivileged_userns=0, "
-                                             "user.max_user_namespaces)");
+    features.lacking = namespaces.error().message + "; " + namespaces.error().hint;
   else if (!features.namespaces)
     features.lacking = "the kernel has no seccomp filters";
   if (root && features.namespaces) {
     auto map = maps.get({0, 0}, {k_first_agent_uid, k_first_agent_uid});
-    features.idmapped_mounts = map && open_mapped_tree("/", **map).has_value();
+    // Of "/" with all that is mounted below it some part never can be.
+    auto place = open_file("/usr", O_PATH | O_DIRECTORY);
+    features.idmapped_mounts = map && place && open_mapped_tree(*place, "/usr", **map).has_value();
   }
-  return features;
+}
+
+Error namespaces_lacking(const HostFeatures& features) {
+  return {ErrorCode::unavailable, "isolation level process needs namespaces: " + features.lacking,
+          "see: fabric doctor"};
 }
 
 namespace {
@@ -69,27 +70,8 @@ namespace {
 // What rules can ask for and no part of this version builds yet: refused, never ignored.
 Status check_served(const SandboxSpec& spec) {
   const SandboxOptions& o = spec.options;
-  const Limits& l = spec.limits;
-  const Limits defaults;
   const std::pair<bool, const char*> asked[] = {
-      {!o.read_only.empty(), "ro"},
-      {!o.read_write.empty(), "rw"},
-      {!o.hidden.empty(), "hide"},
-      {!o.no_write.empty(), "no_write"},
-      {!o.work.empty(), "work"},
       {!o.root.empty(), "root"},
-      {!o.egress.empty(), "egress"},
-      {!o.publish.empty(), "publish"},
-      {!o.secrets.empty(), "secrets"},
-      {!o.inject.empty(), "inject"},
-      {o.degrade, "degrade"},
-      {l.disk_bytes != 0, "disk"},
-      {l.output_rate != 0, "output_rate"},
-      {l.io_weight != 0, "io_weight"},
-      {l.nofile != defaults.nofile, "nofile"},
-      {l.file_size_bytes != defaults.file_size_bytes, "file_size"},
-      {l.tmp_bytes != 0, "tmp"},
-      {l.shm_bytes != 0, "shm"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)
@@ -97,6 +79,17 @@ Status check_served(const SandboxSpec& spec) {
                   "isolation." + std::string(name) + " is not available yet in this version",
                   "leave it out");
   return {};
+}
+
+// Rules that only walls can keep.
+Status check_paths(const SandboxSpec& spec) {
+  const SandboxOptions& o = spec.options;
+  if (spec.level != IsolationLevel::none) return {};
+  if (o.read_only.empty() && o.read_write.empty() && o.hidden.empty() && o.no_write.empty())
+    return {};
+  return fail(ErrorCode::usage,
+              "isolation none has no walls, so ro, rw, hide and no_write mean nothing",
+              "use isolation process, or leave the rules out");
 }
 
 }  // namespace
@@ -107,25 +100,31 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
                 "isolation level container is not available yet in this version",
                 "use isolation level process");
   if (spec.level == IsolationLevel::process && !features.namespaces)
+    return fail(namespaces_lacking(features));
+  if (!spec.options.publish.empty() && !spec.options.publish_allowed)
+    return fail(ErrorCode::denied, "publishing ports is not allowed here",
+                "set publish_allowed = true below [agent.isolation] in fabric.toml");
+  if (spec.level == IsolationLevel::none && wants_egress(spec.options))
     return fail(ErrorCode::unavailable,
-                "isolation level process needs namespaces: " + features.lacking,
-                "see: fabric doctor");
+                "rules of egress cannot hold at isolation level none: it has the host's network",
+                "use isolation level process, or leave egress, publish and inject out");
   if (spec.slots == 0 || spec.slots > wire::k_max_slots)
     return fail(ErrorCode::usage, "slots must be 1 to " + std::to_string(wire::k_max_slots));
   if (spec.number > 1000000) return fail(ErrorCode::usage, "agent number out of range");
   TRY_STATUS(check_id(spec.cgroup, "cgroup name"));
   TRY_STATUS(check_served(spec));
-  const Limits& limits = spec.limits;
-  TRY_STATUS(check_limit(limits.memory_bytes != 0, features.memory, "memory"));
-  TRY_STATUS(check_limit(limits.cpu_millicores != 0, features.cpu, "cpu"));
-  TRY_STATUS(check_limit(limits.pids != 0, features.pids, "process"));
+  std::vector<std::string> degraded;
+  TRY(within_means(spec, features, degraded));
   if (spec.slots > 1 && !features.cgroup_kill)
     return fail(ErrorCode::unavailable,
                 "more than one attempt at once needs cgroup v2, to tell their processes apart",
                 features.lacking);
+  TRY_STATUS(check_paths(spec));
+  const std::string& work = spec.options.work.empty() ? spec.work_dir : spec.options.work;
+  if (work.empty()) return {};
   struct stat status {};
-  if (::stat(spec.work_dir.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-    return fail(ErrorCode::usage, spec.work_dir + ": not a directory");
+  if (::stat(work.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return fail(ErrorCode::usage, work + ": not a directory");
   return {};
 }
 

@@ -11,7 +11,12 @@ namespace fabric {
 // The uid of an agent is this plus its number.
 constexpr uint32_t k_first_agent_uid = 100000;
 
-HostFeatures find_features(const CgroupHost& cgroups, IdMaps& maps);
+// What is known without making anything; `namespaces` is taken for granted.
+HostFeatures cheap_features(const CgroupHost& cgroups);
+// The rest, found by trying.
+void probe_features(HostFeatures& features, IdMaps& maps);
+// That level process cannot be, and why.
+Error namespaces_lacking(const HostFeatures& features);
 // Refused with what is lacking and what to do; see IsolationManager::check.
 Status check_spec(const SandboxSpec& spec, const HostFeatures& features);
 

@@ -42,9 +42,17 @@ Status write_map(pid_t pid, const char* file, uint32_t inside, uint32_t outside)
   return write_all(map.get(), std::to_string(inside) + " " + std::to_string(outside) + " 1\n");
 }
 
+void reap(pid_t& child) {
+  while (child != 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  child = 0;
+}
+
 // A user namespace is made by a process in it; the namespace stays when its descriptor does.
-Result<Fd> make_map(IdPair owner, IdPair agent) {
+Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
   alignas(16) static std::array<char, 16384> stack;
+  static pid_t earlier = 0;  // killed, and perhaps not gone from the stack yet
+  reap(earlier);
   CloneArguments arguments;
   arguments.flags = k_clone_vm | CLONE_NEWUSER | k_clone_clear_sighand;
   arguments.exit_signal = SIGCHLD;
@@ -52,21 +60,26 @@ Result<Fd> make_map(IdPair owner, IdPair agent) {
   arguments.stack_size = stack.size();
   pid_t self = ::getpid();
   const long child = clone_process(arguments, wait_to_be_killed, &self);
+  if (child == -ENOSPC)  // user_namespaces(7)
+    return fail(ErrorCode::unavailable,
+                "the files of an agent cannot be given to it: no user namespace can be made",
+                "raise their number: sysctl user.max_user_namespaces=1000");
   if (child < 0) return fail_errno(static_cast<int>(-child), "making a user namespace");
   const auto pid = static_cast<pid_t>(child);
   Status mapped = write_map(pid, "uid_map", owner.uid, agent.uid);
   if (mapped) mapped = write_map(pid, "gid_map", owner.gid, agent.gid);
   auto descriptor = open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
   ::kill(pid, SIGKILL);  // our own child, not yet waited for: the pid is surely it
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  earlier = pid;
+  if (wait) reap(earlier);
   if (!mapped) return fail(std::move(mapped).error());
   return descriptor;
 }
 
-Result<Fd> clone_tree(const std::string& path, __u64 extra, int map) {
-  int fd = static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, path.c_str(),
-                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | k_recursive));
+Result<Fd> clone_tree(const Fd& place, const std::string& path, __u64 extra, int map) {
+  int fd = static_cast<int>(
+      ::syscall(SYS_open_tree, place.get(), "",
+                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | k_recursive | unsigned{AT_EMPTY_PATH}));
   if (fd < 0) return fail_errno(errno, path);
   Fd tree(fd);
   mount_attr attributes{};
@@ -79,10 +92,16 @@ Result<Fd> clone_tree(const std::string& path, __u64 extra, int map) {
   return tree;
 }
 
+__u64 access(bool read_only) { return read_only ? MOUNT_ATTR_RDONLY : 0; }
+
 IdPair new_owner;  // nftw() has no argument for its callback; one thread (see IdMaps)
 
 int change_one(const char* path, const struct stat*, int, FTW*) {
   return ::lchown(path, new_owner.uid, new_owner.gid);
+}
+
+int stop_at_another(const char*, const struct stat* status, int, FTW* where) {
+  return where->level > 0 && status->st_uid != new_owner.uid ? 1 : 0;
 }
 
 }  // namespace
@@ -91,16 +110,24 @@ Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
   auto key = std::pair{owner, agent};
   auto at = kept_.find(key);
   if (at != kept_.end()) return &at->second;
-  Fd map = TRY(make_map(owner, agent));
+  Fd map = TRY(make_map(owner, agent, !leave_helper));
   if (kept_.size() >= k_most_kept) kept_.erase(kept_.begin());
   return &kept_.emplace(key, std::move(map)).first->second;
 }
 
-Result<Fd> open_mapped_tree(const std::string& path, const Fd& map) {
-  return clone_tree(path, MOUNT_ATTR_IDMAP, map.get());
+Result<Fd> open_mapped_tree(const Fd& place, const std::string& path, const Fd& map,
+                            bool read_only) {
+  return clone_tree(place, path, MOUNT_ATTR_IDMAP | access(read_only), map.get());
 }
 
-Result<Fd> open_plain_tree(const std::string& path) { return clone_tree(path, 0, -1); }
+Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only) {
+  return clone_tree(place, path, access(read_only), -1);
+}
+
+bool all_belong_to(const std::string& path, uint32_t uid) {
+  new_owner = {uid, uid};
+  return ::nftw(path.c_str(), stop_at_another, 32, FTW_PHYS | FTW_MOUNT) == 0;
+}
 
 Status change_owner(const std::string& path, IdPair owner) {
   new_owner = owner;

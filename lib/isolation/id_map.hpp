@@ -23,16 +23,23 @@ struct IdPair {
 class IdMaps {
  public:
   Result<const Fd*> get(IdPair owner, IdPair agent);
+  // For a process that ends soon: the helper that made the namespace is killed and not waited for,
+  // which may take until the scheduler comes by.
+  bool leave_helper = false;
 
  private:
   std::map<std::pair<IdPair, IdPair>, Fd> kept_;
 };
 
-// A detached, private, nosuid, nodev clone of `path`, mapped by `maps`. Unavailable when the file
-// system cannot be mapped.
-Result<Fd> open_mapped_tree(const std::string& path, const Fd& map);
+// A detached, private, nosuid, nodev clone of what `place` (of which `path` is the name, for
+// errors) is, with all that is mounted in it, mapped by `map`. Unavailable when a file system in it
+// cannot be mapped.
+Result<Fd> open_mapped_tree(const Fd& place, const std::string& path, const Fd& map,
+                            bool read_only = false);
 // The same without a map.
-Result<Fd> open_plain_tree(const std::string& path);
+Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only = false);
+// Whether everything below `path`, but not itself, belongs to `uid`.
+bool all_belong_to(const std::string& path, uint32_t uid);
 // chown -R, without following links.
 Status change_owner(const std::string& path, IdPair owner);
 

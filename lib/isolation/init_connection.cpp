@@ -158,6 +158,14 @@ Status InitConnection::acknowledge_line(AttemptId worker, uint64_t sequence) {
   return send(encode_message(wire::k_ack_line, worker, sequence), {});
 }
 
+Status InitConnection::give_link(const Fd& link) {
+  return send(encode_message(wire::k_net_link, 0, 0), {link.get()});
+}
+
+Status InitConnection::over_limit(EndReason reason, std::string_view message) {
+  return send(encode_message(wire::k_over_limit, 0, static_cast<uint64_t>(reason), message), {});
+}
+
 Status InitConnection::shut_down(Duration grace) {
   return send(encode_message(wire::k_shut_down, 0, static_cast<uint64_t>(grace.ns)), {});
 }

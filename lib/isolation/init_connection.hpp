@@ -48,6 +48,7 @@ enum class EndReason : uint8_t {
   memory,       // killed by the memory limit
   not_started,  // exec failed: exit_code is 127 (not found) or 126; message says why
   no_progress,  // no output for longer than StartRequest::no_progress
+  disk,         // over_limit() was said: the work directory holds too much; message says how much
 };
 
 // How an attempt ended. Kept in the exit journal, and sent again after a reconnection until
@@ -63,6 +64,11 @@ struct AttemptExit {
   uint64_t stdout_dropped = 0, stderr_dropped = 0;  // beyond output_limit
   WallTime ended_at;
   std::string message;
+  bool memory_met = false;  // a process of it was killed by the memory limit
+  // Of its sandbox while it ran: of more than one attempt, when several ran at once.
+  Duration cpu_throttled;                            // waited for its share of the processors
+  uint64_t pids_refused = 0;                         // processes that it could not start
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;  // that went from and to disks
 };
 struct AttemptStarted {
   AttemptId attempt = 0;
@@ -117,6 +123,11 @@ class InitConnection {
   Status write_line(AttemptId worker, uint64_t key, std::string_view line);
   Status acknowledge_exit(AttemptId attempt);
   Status acknowledge_line(AttemptId worker, uint64_t sequence);
+  // The init's end of a new link to the egress process (model/egress_wire.hpp).
+  Status give_link(const Fd& link);
+  // A limit that is watched from outside was passed: everything that runs is killed at once, ends
+  // for this reason, and its exits say `message` (at most 127 bytes of it).
+  Status over_limit(EndReason reason, std::string_view message);
   // init stops everything within `grace` and exits.
   Status shut_down(Duration grace);
   // True while bytes wait that the socket did not take; call flush() when it is writable.

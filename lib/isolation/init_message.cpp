@@ -64,16 +64,28 @@ AttemptExit to_attempt_exit(const wire::ExitRecord& record) {
   exit.stdout_dropped = record.stdout_dropped;
   exit.stderr_dropped = record.stderr_dropped;
   exit.ended_at = WallTime{record.ended_at_us};
+  // An init of the first version had a longer message, and none of what is behind it now.
+  if (record.magic == wire::k_exit_magic_first) {
+    constexpr size_t k_first_size = sizeof record - offsetof(wire::ExitRecord, message);
+    exit.message.assign(record.message, strnlen(record.message, k_first_size));
+    return exit;
+  }
   exit.message.assign(record.message, strnlen(record.message, sizeof record.message));
+  exit.memory_met = (record.limits & wire::k_met_memory) != 0;
+  exit.cpu_throttled = Duration::nanoseconds(static_cast<int64_t>(record.throttled_ns));
+  exit.pids_refused = record.pids_refused;
+  exit.io_read_bytes = record.io_read;
+  exit.io_written_bytes = record.io_written;
   return exit;
 }
 
 std::optional<AttemptExit> decode_exit(std::string_view bytes) {
   wire::ExitRecord record;
   if (bytes.size() != sizeof record || !copy_from(bytes, record)) return std::nullopt;
-  if (record.magic != wire::k_exit_magic || record.checksum != wire::checksum(record))
+  if (record.magic != wire::k_exit_magic && record.magic != wire::k_exit_magic_first)
     return std::nullopt;
-  if (record.reason < 0 || record.reason > wire::k_no_progress) return std::nullopt;
+  if (record.checksum != wire::checksum(record)) return std::nullopt;
+  if (record.reason < 0 || record.reason > wire::k_disk) return std::nullopt;
   return to_attempt_exit(record);
 }
 

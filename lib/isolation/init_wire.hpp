@@ -11,6 +11,10 @@
 //     supervisor  GO                          init  STATE, and from now on this is the connection
 //   a later supervisor connects to the listening socket: init says STATE, the older connection is
 //   closed, and every exit and line that was not acknowledged is sent again.
+//
+//   one command and no more (k_one_shot): neither READY nor STATE; SPEC has no descriptors, they
+//   come with PARTS while the init builds already. START may follow at once. The init says EXIT, or
+//   FAILED, and ends; it ends too when its maker does.
 #pragma once
 
 #include <stddef.h>
@@ -23,6 +27,7 @@ constexpr uint32_t k_max_packet = 32U << 10;  // header included
 constexpr uint32_t k_max_spec = 96U << 10;    // one packet, sent once while the queue is empty
 constexpr uint32_t k_max_slots = 64;
 constexpr uint32_t k_max_strings = 8192;  // argv and env together
+constexpr uint32_t k_max_variables = 64;  // that a spec adds to the environment of tasks
 constexpr uint32_t k_max_start = 128U << 10;
 constexpr uint32_t k_max_line = 1U << 20;            // from a worker
 constexpr uint32_t k_max_request = 2U << 20;         // to a worker
@@ -34,6 +39,7 @@ enum MessageType : uint16_t {
   k_ready,
   k_failed,
   k_go,
+  k_parts,  // of k_one_shot, in the place of GO; value: PartFlags
   // supervisor to init
   k_start = 16,  // value: the no-progress limit in ns, 0: none (an init older than it overlooks it)
   k_signal,      // value: signal number
@@ -41,8 +47,12 @@ enum MessageType : uint16_t {
   k_kill,
   k_line,  // bytes for the worker's stdin; value: key (init_connection.hpp)
   k_ack_exit,
-  k_ack_line,   // value: sequence; acknowledges all lines up to it
-  k_shut_down,  // value: grace in ns
+  k_ack_line,       // value: sequence; acknowledges all lines up to it
+  k_shut_down,      // value: grace in ns
+  k_net_link = 26,  // with a new link to the egress process (model/egress_wire.hpp)
+  // value: Reason. Ends at once what runs in the sandbox, and thaws it: a limit that is watched
+  // from outside was passed. Body: what the exits say.
+  k_over_limit = 31,
   // init to supervisor
   k_state = 32,   // body: StateEntry[]
   k_started,      // value: pid in the init's namespace; with a pidfd where namespaces differ
@@ -75,6 +85,7 @@ enum StartFlags : uint32_t {
   k_has_output = 4,
   k_has_error = 8,
   k_announce = 16,  // say STARTED
+  k_direct = 32,    // the three descriptors become 0, 1 and 2 themselves: no pipes, nothing relayed
 };
 struct StartHead {
   uint32_t slot;
@@ -98,17 +109,23 @@ struct ExitRecord {
   int32_t reason;  // fabric::EndReason
   int32_t exit_code;
   int32_t signal;
-  int32_t reserved;
+  uint32_t limits;  // LimitsMet
   uint64_t cpu_ns;
   uint64_t memory_peak;
   uint64_t stdout_bytes, stderr_bytes;
   uint64_t stdout_dropped, stderr_dropped;
   int64_t ended_at_us;
-  char message[160];
+  char message[128];
+  // Of the whole sandbox while the attempt ran; where two run at once it is not known whose.
+  uint64_t throttled_ns;
+  uint64_t pids_refused;
+  uint64_t io_read,
+      io_written;  // bytes that went to and from disks, of what its parents waited for
 };
 static_assert(sizeof(ExitRecord) == 256);
-constexpr uint32_t k_exit_magic = 0x31585346;  // "FSX1"
-constexpr uint32_t k_journal_records = 256;    // a ring; also the most exits kept unacknowledged
+constexpr uint32_t k_exit_magic = 0x32585346;        // "FSX2"
+constexpr uint32_t k_exit_magic_first = 0x31585346;  // "FSX1": the message took the last 160
+constexpr uint32_t k_journal_records = 256;  // a ring; also the most exits kept unacknowledged
 
 enum Reason : int32_t {
   k_exited = 0,
@@ -117,6 +134,11 @@ enum Reason : int32_t {
   k_memory,
   k_not_started,
   k_no_progress,
+  k_disk,
+};
+// What happened beside the reason.
+enum LimitsMet : uint32_t {
+  k_met_memory = 1,  // a process of it was killed, though perhaps not the main one
 };
 
 // FNV-1a: finds torn and stray bytes; nobody who could forge a record lacks the file itself.
@@ -127,6 +149,18 @@ inline uint32_t checksum(const ExitRecord& record) {
     hash = (hash ^ bytes[i]) * 16777619U;
   return hash;
 }
+
+// What runs in a slot now, for whoever asks how much it uses: behind the ring of the journal, one
+// for each slot. The counters are those of the slot's groups when the attempt began.
+struct SlotRecord {
+  uint64_t attempt;  // 0: nothing
+  int64_t started_at_us;
+  uint64_t cpu_before_us, throttled_before_ns, refused_before;
+  uint64_t io_read, io_written;  // of all attempts that ended in this slot
+  uint64_t reserved;
+};
+static_assert(sizeof(SlotRecord) == 64);
+constexpr uint32_t k_slot_records_at = k_journal_records * sizeof(ExitRecord);
 
 // A call that the filter denied. Nobody acknowledges it: it may be lost when connections change.
 struct ViolationRecord {
@@ -144,8 +178,10 @@ static_assert(sizeof(ViolationRecord) == 160);
 
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], DenialRule[denial_count],
 // text[text_size]. Strings are offsets into text, each NUL-terminated. Descriptors, in this order:
-// listening socket, journal, the work tree (k_work_tree), then for each slot its leaf in the
-// unified hierarchy (k_unified) and in the v1 memory hierarchy (k_memory_v1).
+// listening socket, journal, the work tree (k_work_tree), the trees of mounts with k_tree_given,
+// the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and in the
+// v1 memory hierarchy (k_memory_v1), then the sandbox's cpu.stat (k_cpu_stat) and pids.events
+// (k_pids_events), open for reading. With k_one_shot only the trees.
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user
@@ -155,7 +191,25 @@ enum SpecFlags : uint32_t {
   k_memory_v1 = 32,
   k_cgroup_namespace = 64,
   k_memory_v2 = 128,  // the unified leaf has a memory controller
+  k_one_shot = 1024,
+  k_egress = 2048,              // a link to the egress process comes along, after the work tree
+  k_landlock_required = 16384,  // refuse when the kernel has no Landlock that serves
+  k_cpu_stat = 1U << 16,
+  k_pids_events = 1U << 17,
+  k_terminal = 1U << 18,  // the command keeps the session of its maker, for job control
 };
+// 0: none.
+struct TaskLimits {
+  uint64_t open_files;  // and as many more as it asks for, up to max_open_files
+  uint64_t max_open_files;
+  uint64_t file_size;
+  uint64_t pending_signals;
+  uint64_t output_rate;  // bytes a second of each stream
+};
+// Descriptors of PARTS, in this order; whatever follows them are `tasks` files of v1 groups, to
+// each of which the command's process writes 0.
+enum PartFlags : uint64_t { k_part_work = 1, k_part_unified = 2, k_part_memory = 4 };
+constexpr uint32_t k_max_joins = 8;
 struct SpecHead {
   uint32_t version;
   uint32_t flags;
@@ -164,11 +218,13 @@ struct SpecHead {
   uint32_t journal_next;  // ring position of the next record
   uint64_t journal_sequence;
   int64_t orphan_grace_ns;
-  uint64_t max_files, max_file_size;
+  TaskLimits limits;
   uint32_t work_dir, host_name, probe, path_env;
   uint32_t mount_count, filter_count, text_size, denial_count;
+  uint32_t networks;  // with k_egress: "ADDRESS/PREFIX ..." that are to be local
+  uint32_t reserved;
 };
-static_assert(sizeof(SpecHead) == 88);
+static_assert(sizeof(SpecHead) == 80 + sizeof(TaskLimits));
 
 enum MountKind : uint32_t {
   k_directory,  // mkdir target, mode argument
@@ -182,7 +238,33 @@ enum MountKind : uint32_t {
   k_proc,
   k_devpts,
   k_read_only,  // target itself becomes read-only, if it exists
-  k_hide,       // target becomes /dev/null, if it exists
+  k_hide,       // target becomes /dev/null or an empty directory, if it exists
+  k_secret,     // file of the agent's own, mode 0400; source: `argument` bytes, which may be any
+  k_variable,   // source: NAME=VALUE for the environment of every task
+  // Below here targets are opened without following links: agents write on the way to them.
+  k_tree,      // host tree at target; argument: k_tree_read_only, k_tree_given
+  k_pin,       // target is mounted on itself, so that it cannot be renamed or removed
+  k_no_write,  // the same, read-only; argument: k_if_exists
+  k_cover,     // target shows nothing; argument: k_if_exists, k_cover_open
+  k_close,     // target, covered with k_cover_open, becomes read-only
+  k_allow,     // Landlock: what may be done beneath target; argument: rights of <linux/landlock.h>
+};
+enum MountArgument : uint32_t {
+  k_tree_read_only = 1,
+  k_tree_given = 2,  // a descriptor of the spec, in order; else the path in `source` is opened
+  k_if_exists = 4,
+  k_cover_open = 8,  // directories for further trees can be made in it
+};
+constexpr uint32_t k_max_trees = 64;
+// Bits of Landlock as of its fifth version; the init leaves out what the kernel does not know.
+enum LandlockRight : uint32_t {
+  k_allow_execute = 1,
+  k_allow_write = 2,
+  k_allow_read = 4,
+  k_allow_list = 8,
+  k_allow_truncate = 1U << 14,
+  k_allow_ioctl = 1U << 15,
+  k_allow_all = (1U << 16) - 1,
 };
 struct MountOp {
   uint32_t kind;

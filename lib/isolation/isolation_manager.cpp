@@ -11,17 +11,24 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <map>
 
 #include "base/process.hpp"
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/host_trees.hpp"
+#include "isolation/io_weight.hpp"
+#include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
+#include "isolation/namespace_refusal.hpp"
+#include "isolation/path_plan.hpp"
+#include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
+#include "isolation/project_quota.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 #include "isolation/sealed_binary.hpp"
-#include "isolation/seccomp_policies.hpp"
+#include "isolation/secrets.hpp"
 #include "isolation/spec_encoder.hpp"
 
 namespace fabric {
@@ -29,7 +36,6 @@ namespace fabric {
 namespace {
 
 constexpr Duration k_patience = Duration::seconds(10);
-constexpr uint64_t k_max_file_size = uint64_t{64} << 30;
 
 // READY, or what the init refused.
 Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
@@ -47,14 +53,21 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   std::memcpy(&header, packet.data(), sizeof header);
   if (header.type == wire::k_ready) return {};
   std::string what(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header);
-  const bool command = what.starts_with("command not found") ||
-                       what.starts_with("interpreter not found") ||
-                       what.starts_with("command not executable");
-  if (command)
-    return fail(ErrorCode::not_found, what,
-                "inside the sandbox only the host's system directories "
-                "and the work directory (as /work) are visible");
-  return fail_errno(static_cast<int>(header.value), what);
+  return fail(init_refusal(what, static_cast<int>(header.value)));
+}
+
+// How the limit of the work directory is kept. By the file system where it can: an agent that is
+// somebody else, without capabilities, is bound by it, and the seccomp policy keeps it from leaving
+// the project. Not of a directory that is the user's own: his files stay as they are.
+std::string_view keep_disk_limit(const SandboxSpec& spec, bool change_user) {
+  if (!change_user || !spec.options.work.empty())
+    return spec.limits.disk_bytes != 0 ? k_disk_watched : "";
+  if (spec.limits.disk_bytes == 0) {
+    lift_project_quota(spec.work_dir);
+    return "";
+  }
+  auto set = set_project_quota(spec.work_dir, spec.limits.disk_bytes);
+  return set && *set ? k_disk_project : k_disk_watched;
 }
 
 // One may know hierarchies that the other does not: a group that both have decides.
@@ -69,26 +82,6 @@ bool same_place(const CgroupHost& a, const CgroupHost& b) {
 
 }  // namespace
 
-struct IsolationManager::State {
-  std::string boot_id;
-  Fd binary, dev_null;
-  CgroupHost cgroups;
-  HostFeatures features;
-  SeccompPolicies policies;
-  MountPlan host_plan;
-  IdMaps maps;
-  IdPair self;
-  // Of adopted sandboxes that a supervisor made elsewhere in the hierarchy, by name: when its init
-  // has ended nothing else would tell where they are.
-  std::map<std::string, CgroupHost> elsewhere;
-
-  Result<Fd> work_tree(const SandboxSpec& spec, IdPair agent);
-  Result<InitSpec> describe(const SandboxSpec& spec, IdPair agent);
-  Result<Sandbox> build(const SandboxSpec& spec);
-  // The groups of a sandbox: ours, or where its process really is.
-  Result<ResourceUsage> usage(const SandboxIdentity& identity) const;
-};
-
 IsolationManager::IsolationManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
 IsolationManager::IsolationManager(IsolationManager&&) noexcept = default;
 IsolationManager& IsolationManager::operator=(IsolationManager&&) noexcept = default;
@@ -99,45 +92,71 @@ Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
   auto state = std::make_unique<State>();
   state->boot_id = TRY(boot_id());
   // Above the numbers that the child gives away (launcher.cpp).
-  Fd sealed = TRY(seal_binary(init_binary));
-  int copy = ::fcntl(sealed.get(), F_DUPFD_CLOEXEC, 10);
-  if (copy < 0) return fail_errno(errno, "duplicating a descriptor");
-  state->binary = Fd(copy);
-  state->dev_null = TRY(open_file("/dev/null", O_RDWR));
+  state->binary = TRY(move_above(TRY(seal_binary(init_binary))));
   state->cgroups = TRY(open_cgroup_host(cgroup_root));
-  state->features = find_features(state->cgroups, state->maps);
-  state->host_plan = make_host_plan();
-  state->self = {::geteuid(), ::getegid()};
+  state->features = cheap_features(state->cgroups);
+  TRY_STATUS(state->prepare());
   return IsolationManager(std::move(state));
 }
 
 void IsolationManager::remove_empty_root() { leave_cgroup_host(state_->cgroups); }
 
-const HostFeatures& IsolationManager::features() const { return state_->features; }
+const HostFeatures& IsolationManager::features() const { return state_->probed(); }
+
+Status IsolationManager::State::prepare(bool whole) {
+  self = {::geteuid(), ::getegid()};
+  dev_null = TRY(open_file("/dev/null", O_RDWR));
+  if (whole) host_plan = make_host_plan();
+  return {};
+}
+
+const HostFeatures& IsolationManager::State::probed() {
+  if (!features_probed) probe_features(features, maps);
+  features_probed = true;
+  return features;
+}
+
+Error IsolationManager::State::explained(Error error, const SandboxSpec& spec) {
+  const bool known = error.code != ErrorCode::failed || spec.level == IsolationLevel::none;
+  if (known || probed().namespaces) return error;
+  return namespaces_lacking(features);
+}
 
 Status IsolationManager::check(const SandboxSpec& spec) const {
-  return check_spec(spec, state_->features);
+  TRY_STATUS(check_spec(spec, state_->probed()));
+  if (spec.limits.io_weight == 0) return {};
+  return check_io_weight(state_->cgroups,
+                         spec.options.work.empty() ? spec.work_dir : spec.options.work);
 }
 
-Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, IdPair agent) {
-  const Fd* map = TRY(maps.get(self, agent));
-  auto mapped = open_mapped_tree(spec.work_dir, *map);
+Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, const PathPlan& paths,
+                                              IdPair agent, std::vector<std::string>& degraded) {
+  auto mapped = open_work(paths, agent, maps);
   if (mapped) return mapped;
-  TRY_STATUS(change_owner(spec.work_dir, agent));
-  return open_plain_tree(spec.work_dir);
+  const std::string what = "the files of the work directory belong to " + std::to_string(agent.uid);
+  // One that fabric made for the agent holds nobody's files that would change their owner.
+  if (paths.own_work && all_belong_to(paths.work.host, agent.uid))
+    degraded.push_back(what + " (" + mapped.error().message + ")");
+  else
+    TRY_STATUS(weaken(spec, degraded, what, mapped.error().message,
+                      "put the work directory on a file system that can be mapped (ext4, xfs, "
+                      "btrfs, from Linux 6.3 tmpfs)"));
+  TRY_STATUS(change_owner(paths.work.host, agent));
+  return open_plain_work(paths);
 }
 
-Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPair agent) {
+Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, const PathPlan& paths,
+                                                   IdPair agent) {
   InitSpec init;
   init.slots = spec.slots;
   init.uid = agent.uid;
   init.gid = agent.gid;
   init.orphan_grace_ns = spec.orphan_grace.ns;
-  init.work_dir = spec.work_dir;
+  init.work_dir = paths.work.host;
   init.host_name = spec.name.substr(0, 64);
   init.probe = spec.probe_command;
   init.path_env = spec.path_env;
-  init.max_file_size = k_max_file_size;
+  init.limits = task_limits(spec.limits);
   if (cgroups.unified) init.flags |= wire::k_unified;
   if (cgroups.memory) init.flags |= wire::k_memory_v1;
   if (cgroups.mode == CgroupMode::v2 && cgroups.memory_limit) init.flags |= wire::k_memory_v2;
@@ -146,43 +165,73 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, IdPa
     init.flags |= self.uid == 0 ? wire::k_change_user | wire::k_work_tree : wire::k_user_namespace;
     // On v2 the init is beside the leaves, and from inside a namespace it could not reach them.
     if (cgroups.mode != CgroupMode::v2) init.flags |= wire::k_cgroup_namespace;
+    if (wants_egress(spec.options)) {
+      init.flags |= wire::k_egress;
+      init.networks = egress_networks(spec.options);
+    }
     init.filter = TRY(policies.get(spec.options.seccomp));
-    init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits.memory_bytes);
+    init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
+    for (MountStep step : paths.steps) {
+      if (step.kind == wire::k_tree && self.uid == 0) step.argument |= wire::k_tree_given;
+      init.mounts.push_back(std::move(step));
+    }
+    if (wants_egress(spec.options)) add_resolver(init.mounts, init.host_name);
+    if (features.landlock_abi >= k_least_landlock) init.flags |= wire::k_landlock_required;
   }
+  TRY_STATUS(add_secrets(spec, init.mounts));
   return init;
 }
 
-Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
+Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
+  std::vector<std::string> degraded;
+  const SandboxSpec spec = TRY(within_means(asked, features, degraded));
   const bool walls = spec.level == IsolationLevel::process;
   const bool change_user = walls && self.uid == 0;
   const uint32_t id = k_first_agent_uid + spec.number;
   const IdPair agent = change_user ? IdPair{id, id} : self;
 
-  InitSpec init = TRY(describe(spec, agent));
+  const PathPlan paths = TRY(plan_paths({spec.options, spec.work_dir, spec.workspace, walls}));
+  InitSpec init = TRY(describe(spec, paths, agent));
   JournalPosition position;
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
   init.journal_next = position.next;
   init.journal_sequence = position.sequence;
+  if (walls)
+    TRY_STATUS(
+        make_placeholders(placeholder_list(spec.control_socket), paths.wanted, paths.present));
+  const std::string_view disk_quota = keep_disk_limit(spec, change_user);
   Fd work;
-  if (change_user) work = TRY(work_tree(spec, agent));
+  std::vector<Fd> trees;
+  if (change_user) {
+    work = TRY(work_tree(spec, paths, agent, degraded));
+    trees = TRY(open_trees(paths, agent, maps));
+  }
   SandboxCgroup groups =
       TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
                               change_user ? std::optional(agent.uid) : std::nullopt));
+  if (groups.cpu_stat) init.flags |= wire::k_cpu_stat;
+  if (groups.pids_events) init.flags |= wire::k_pids_events;
   Fd listener = TRY(listen_at(spec.control_socket));
   auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
   if (work) descriptors.push_back(work.get());
+  for (const Fd& tree : trees) descriptors.push_back(tree.get());
+  std::pair<Fd, Fd> link;
+  if ((init.flags & wire::k_egress) != 0) {
+    link = TRY(make_socket_pair());
+    descriptors.push_back(link.second.get());
+  }
   for (const SandboxCgroup::Leaf& leaf : groups.leaves)
     for (const Fd* fd : {&leaf.unified, &leaf.memory})
       if (fd->valid()) descriptors.push_back(fd->get());
+  for (const Fd* fd : {&groups.cpu_stat, &groups.pids_events})
+    if (fd->valid()) descriptors.push_back(fd->get());
   TRY_STATUS(send_with_descriptors(ours, TRY(encode_spec(init)), descriptors));
 
   Launch how;
   how.binary = binary.get();
   // Above the numbers that the child gives away, as the binary is.
-  int high = ::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10);
-  if (high < 0) return fail_errno(errno, "duplicating a descriptor");
-  theirs = Fd(high);
+  theirs = TRY(move_above(std::move(theirs)));
   how.setup = theirs.get();
   how.dev_null = dev_null.get();
   how.join = &groups.join;
@@ -206,18 +255,21 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& spec) {
     return fail(std::move(ready).error());
   }
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-  SandboxIdentity identity{launched.pid,    *start_time, boot_id,
-                           spec.generation, spec.cgroup, spec.control_socket};
-  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours))};
+  SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
+                           spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
+  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
+                 std::move(degraded), std::string(disk_quota),   std::move(link.first)};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
-  TRY_STATUS(in_context(check(spec), spec.name));
+  TRY_STATUS(in_context(check_spec(spec, state_->features), spec.name));
   auto made = state_->build(spec);
   if (made) return made;
   (void)remove_sandbox_cgroup(state_->cgroups, spec.cgroup, k_patience);
+  (void)remove_placeholders(placeholder_list(spec.control_socket));
   (void)remove_socket(spec.control_socket);
-  return in_context(std::move(made), spec.name);
+  return in_context(Result<Sandbox>(fail(state_->explained(std::move(made).error(), spec))),
+                    spec.name);
 }
 
 Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity) {
@@ -228,7 +280,7 @@ Result<Sandbox> IsolationManager::adopt_sandbox(const SandboxIdentity& identity)
   CgroupHost place = locate_cgroups(identity.pid, identity.cgroup);
   if (!same_place(place, state_->cgroups))
     state_->elsewhere.insert_or_assign(identity.cgroup, std::move(place));
-  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket))};
+  return Sandbox{identity, std::move(pidfd), InitConnection(std::move(socket)), {}};
 }
 
 Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
@@ -251,6 +303,7 @@ Status IsolationManager::destroy_sandbox(const SandboxIdentity& identity) {
   for (const CgroupHost* host : {&std::as_const(state_->cgroups), &std::as_const(elsewhere)})
     TRY_STATUS(remove_sandbox_cgroup(*host, identity.cgroup, k_patience));
   if (!same_place(elsewhere, state_->cgroups)) leave_cgroup_host(elsewhere);
+  TRY_STATUS(remove_placeholders(placeholder_list(identity.control_socket)));
   return remove_socket(identity.control_socket);
 }
 
@@ -266,11 +319,11 @@ Result<size_t> IsolationManager::remove_unknown(const std::vector<std::string>& 
 }
 
 Result<ResourceUsage> IsolationManager::get_resource_usage(const SandboxIdentity& identity) const {
-  auto usage = read_usage(state_->cgroups, identity.cgroup);
+  auto usage = read_usage(state_->cgroups, identity);
   if (usage || identity.boot_id != state_->boot_id) return usage;
   if (!open_process(identity.pid, identity.start_time)) return usage;
   CgroupHost elsewhere = locate_cgroups(identity.pid, identity.cgroup);
-  return elsewhere.mode == CgroupMode::none ? usage : read_usage(elsewhere, identity.cgroup);
+  return elsewhere.mode == CgroupMode::none ? usage : read_usage(elsewhere, identity);
 }
 
 }  // namespace fabric

@@ -11,7 +11,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -32,7 +34,8 @@ struct SandboxSpec {
   Limits limits;
   SandboxOptions options;      // paths of the host are absolute
   uint32_t slots = 1;          // attempts that may run at once; each has its own cgroup leaf
-  std::string work_dir;        // host path, exists, owned by the caller
+  std::string work_dir;        // host path, exists, owned by the caller; options.work replaces it
+  std::string workspace;       // host path of what no path rule may give away, or ""
   std::string control_socket;  // host path where init listens; its directory is 0700
   std::string exit_journal;    // host path; created here, kept after the sandbox's end
   Duration orphan_grace = Duration::seconds(600);  // without a supervisor, init stops after this
@@ -49,12 +52,49 @@ struct SandboxIdentity {
   uint64_t generation = 0;
   std::string cgroup;
   std::string control_socket;
+  std::string exit_journal;
+  bool own_network = false;  // a network namespace of its own
 };
 
 struct Sandbox {
   SandboxIdentity identity;
   Fd pidfd;  // readable when init has ended
   InitConnection connection;
+  std::vector<std::string> degraded = {};  // what is weaker than asked for, with causes
+  std::string disk_quota =
+      {};  // k_disk_..., how the limit of the work directory is kept; "" without one
+  // With egress, of a new sandbox: our end of the link to its init, for the egress process.
+  Fd egress_link = {};
+};
+// Nobody but the owner of the sandbox keeps it: he has a DiskWatch.
+inline constexpr std::string_view k_disk_watched = "watched";
+// The file system does: writes beyond it fail.
+inline constexpr std::string_view k_disk_project = "project quota";
+
+struct AttemptUsage {
+  AttemptId attempt = 0;
+  uint32_t slot = 0;
+  WallTime started_at;
+  uint64_t memory_bytes = 0;
+  std::optional<uint64_t> memory_peak_bytes;  // cgroup v2 tells it at the end only
+  Duration cpu;
+  uint32_t processes = 0;
+  // Of the whole sandbox while the attempt runs, as in AttemptExit.
+  Duration cpu_throttled;
+  uint64_t pids_refused = 0;
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;  // of its living processes
+};
+
+// One command in a sandbox of its own, and how it ended.
+struct OneCommand {
+  std::vector<std::string> argv, env;  // as in StartRequest
+  Duration timeout;                    // 0: none
+  Duration grace = Duration::seconds(5);
+  bool terminal = false;  // descriptor 0 is one whose foreground the command gets
+};
+struct OneEnd {
+  AttemptExit exit;
+  std::vector<std::string> degraded;
 };
 
 struct ResourceUsage {
@@ -63,9 +103,18 @@ struct ResourceUsage {
   Duration cpu;  // since the sandbox was made
   uint32_t pids = 0;
   uint64_t oom_kills = 0;
+  Duration cpu_throttled;     // that its processes waited for their share of the processors
+  uint64_t pids_refused = 0;  // processes that it could not start
+  // From and to disks: of attempts that ended, and of processes that live. Not of those whose
+  // parent lives and has waited for them.
+  uint64_t io_read_bytes = 0, io_written_bytes = 0;
+  // Through all interfaces of its own network namespace, the loopback among them; nullopt when it
+  // has the host's.
+  std::optional<uint64_t> net_received_bytes, net_sent_bytes;
+  std::vector<AttemptUsage> attempts;  // that run now; empty when its init does not tell
 };
 
-// How this machine lets us limit and kill (found by trying, once, at open).
+// How this machine lets us limit and kill (found by trying; what takes time, when it is asked for).
 enum class CgroupMode : uint8_t { none, v1, hybrid, v2 };
 struct HostFeatures {
   CgroupMode cgroups = CgroupMode::none;
@@ -88,6 +137,13 @@ class IsolationManager {
   [[nodiscard]] const HostFeatures& features() const;
   // Refused with ErrorCode::unavailable, and what to type, when this machine cannot do it.
   [[nodiscard]] Status check(const SandboxSpec& spec) const;
+
+  // Makes a sandbox from `spec` (its slots, socket, journal, generation and cgroup are not used; no
+  // work_dir: an empty one in memory), runs one command in it with descriptors 0, 1 and 2 of this
+  // process and waits for its end. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to the
+  // command meanwhile. Needs no manager: what takes long is done while the init builds already.
+  static Result<OneEnd> run_once(const std::string& init_binary, const SandboxSpec& spec,
+                                 const OneCommand& command);
 
   // Blocks until init says that it is ready (a millisecond) or why it is not. On failure nothing is
   // left: no process, cgroup, socket or mount.

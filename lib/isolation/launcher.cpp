@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,9 +14,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "isolation/clone_process.hpp"
+#include "isolation/namespace_refusal.hpp"
 #include "isolation/process_identity.hpp"
 
 namespace fabric {
@@ -33,6 +36,7 @@ struct Child {
   bool exec = true;
   const char* failed = nullptr;  // written by the child: memory is shared
   int error = 0;
+  std::optional<NamespaceStep> step;  // of `failed`, when it was about namespaces
 };
 
 int child_fail(Child& child, const char* what) {
@@ -72,12 +76,17 @@ int run_child(void* pointer) {
     for (const Fd& tasks : *launch.join)
       if (::write(tasks.get(), "0", 1) != 1) return child_fail(child, "entering a cgroup");
   if (launch.user_namespace) {
+    child.step = NamespaceStep::id_map;
     if (!write_proc("/proc/self/setgroups", "deny"))
       return child_fail(child, "writing setgroups of a new user namespace");
     if (!write_proc("/proc/self/uid_map", child.uid_map) ||
         !write_proc("/proc/self/gid_map", child.gid_map))
       return child_fail(child, "writing the id map of a new user namespace");
+    child.step = NamespaceStep::capabilities;
     if (!keep_capabilities()) return child_fail(child, "keeping capabilities");
+    if (!child.exec && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      return child_fail(child, "changing mounts in a new user namespace");
+    child.step.reset();
   }
   if (!child.exec) return 0;
   for (int fd = 0; fd < 3; ++fd)
@@ -118,10 +127,17 @@ Result<Launched> clone_child(Child& child) {
   arguments.stack = reinterpret_cast<uint64_t>(stack.data());
   arguments.stack_size = stack.size();
   const long pid = clone_process(arguments, run_child, &child);
-  if (pid < 0) return fail_errno(static_cast<int>(-pid), "making a process in new namespaces");
+  if (pid < 0) {
+    const int error = static_cast<int>(-pid);
+    if (!launch.namespaces) return fail_errno(error, "making a process");
+    return fail(
+        namespace_refusal(NamespaceStep::clone, "making a process in new namespaces", error));
+  }
   Launched launched{static_cast<pid_t>(pid), Fd(pidfd)};
   if (child.failed == nullptr && child.exec) return launched;
   (void)wait_for_end(launched.pidfd, Duration::seconds(10));
+  if (child.failed != nullptr && child.step)
+    return fail(namespace_refusal(*child.step, child.failed, child.error));
   if (child.failed != nullptr) return fail_errno(child.error, child.failed);
   return launched;
 }

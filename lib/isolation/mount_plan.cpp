@@ -35,8 +35,11 @@ Kind kind_of(const std::string& path, std::string* link_text = nullptr) {
 // A small text is copied into the new root, which costs less than a mount and its removal.
 void add_file(MountPlan& plan, const std::string& target) {
   constexpr size_t k_small = 16384;
-  auto text = read_file("/" + target, size_t{4} << 20);
-  if (text && text->size() <= k_small && text->find('\0') == std::string::npos)
+  struct stat status {};
+  const bool small =
+      ::stat(("/" + target).c_str(), &status) == 0 && status.st_size <= static_cast<off_t>(k_small);
+  auto text = small ? read_file("/" + target, 2 * k_small) : Result<std::string>(std::string());
+  if (small && text && text->size() <= k_small && text->find('\0') == std::string::npos)
     plan.push_back({wire::k_text_file, std::move(*text), target});
   else
     plan.push_back({wire::k_bind_file, "/" + target, target});
@@ -86,8 +89,30 @@ void add_proc(MountPlan& plan) {
   plan.push_back({wire::k_proc, "", "proc"});
   for (const char* name : {"proc/sys", "proc/irq", "proc/bus"})
     plan.push_back({wire::k_read_only, "", name});
-  for (const char* name : {"proc/sysrq-trigger", "proc/kcore", "proc/keys"})
-    plan.push_back({wire::k_hide, "", name});
+  // Only what every user may read: the agent is never root on the host, and the kernel refuses it
+  // the others (kcore, kmsg, timer_list, slabinfo, kpagecount and their like have mode 0400). A
+  // mask is a mount, which each sandbox pays for.
+  for (const char* name :
+       {"acpi",       "asound",     "config.gz",     "fs",         "iomem",       "ioports",
+        "kallsyms",   "kcore",      "key-users",     "keys",       "kmsg",        "kpagecgroup",
+        "kpagecount", "kpageflags", "latency_stats", "modules",    "sched_debug", "schedstat",
+        "scsi",       "slabinfo",   "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo"}) {
+    struct stat status {};
+    const std::string path = std::string("proc/") + name;
+    if (::stat(("/" + path).c_str(), &status) == 0 && (status.st_mode & 0006) != 0)
+      plan.push_back({wire::k_hide, "", path});
+  }
+}
+
+// The second wall: Landlock says the same about writing as the mounts do.
+void add_rights(MountPlan& plan) {
+  constexpr uint32_t k_look = wire::k_allow_read | wire::k_allow_list | wire::k_allow_execute;
+  constexpr uint32_t k_change = wire::k_allow_write | wire::k_allow_truncate;
+  plan.push_back({wire::k_allow, "", "", k_look});
+  plan.push_back({wire::k_allow, "", "proc", k_change});
+  plan.push_back({wire::k_allow, "", "dev", k_change | wire::k_allow_ioctl});
+  for (const char* name : {"work", "tmp", "dev/shm"})
+    plan.push_back({wire::k_allow, "", name, wire::k_allow_all});
 }
 
 }  // namespace
@@ -110,11 +135,12 @@ MountPlan make_host_plan() {
   }
   add_devices(plan);
   add_proc(plan);
+  add_rights(plan);
   return plan;
 }
 
 MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
-                            uint64_t memory_limit) {
+                            const Limits& limits) {
   MountPlan plan = host;
   const std::string ids = std::to_string(uid) + ":" + std::to_string(gid);
   plan.push_back({wire::k_text_file,
@@ -129,10 +155,11 @@ MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
   plan.push_back(
       {wire::k_text_file, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n", "etc/hosts"});
   plan.push_back({wire::k_work, "", "work"});
-  // Charged to the agent's memory limit like everything it keeps; half of it at most.
-  const uint64_t half = memory_limit != 0 ? memory_limit / 2 : uint64_t{1} << 30;
-  plan.push_back({wire::k_tmpfs, "", "tmp", half});
-  plan.push_back({wire::k_tmpfs, "", "dev/shm", half});
+  // Charged to the agent's memory limit like everything it keeps; half of it each, unless it is
+  // said otherwise.
+  const uint64_t half = limits.memory_bytes != 0 ? limits.memory_bytes / 2 : uint64_t{1} << 30;
+  plan.push_back({wire::k_tmpfs, "", "tmp", limits.tmp_bytes != 0 ? limits.tmp_bytes : half});
+  plan.push_back({wire::k_tmpfs, "", "dev/shm", limits.shm_bytes != 0 ? limits.shm_bytes : half});
   return plan;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "isolation/init_wire.hpp"
+#include "model/limits.hpp"
 
 namespace fabric {
 
@@ -23,6 +24,6 @@ using MountPlan = std::vector<MountStep>;
 MountPlan make_host_plan();
 // Adds what differs from sandbox to sandbox: users, and sizes of what lives in memory.
 MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
-                            uint64_t memory_limit);
+                            const Limits& limits);
 
 }  // namespace fabric

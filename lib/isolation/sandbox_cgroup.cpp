@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "isolation/cgroup_file.hpp"
+#include "isolation/io_weight.hpp"
 
 namespace fabric {
 
@@ -97,6 +98,17 @@ Status make_v2(const CgroupHost& host, const std::string& name, const Limits& li
   return {};
 }
 
+// What is told of them is a courtesy: it may be missing.
+void open_counters(SandboxCgroup& made, const CgroupHost& host, const std::string& name) {
+  const auto open = [&](const CgroupBase& base, const std::string& path) {
+    return base ? open_at(base.directory, path, O_RDONLY).value_or(Fd()) : Fd();
+  };
+  const bool v2 = host.mode == CgroupMode::v2;
+  made.cpu_stat = open(v2 ? host.unified : host.cpu, name + (v2 ? "/work/cpu.stat" : "/cpu.stat"));
+  made.pids_events =
+      open(v2 ? host.unified : host.pids, name + (v2 ? "/work/pids.events" : "/pids.events"));
+}
+
 Status make_all(SandboxCgroup& made, const CgroupHost& host, const std::string& name,
                 const Limits& limits, uint32_t slots, std::optional<uint32_t> uid) {
   const bool v2 = host.mode == CgroupMode::v2;
@@ -104,12 +116,14 @@ Status make_all(SandboxCgroup& made, const CgroupHost& host, const std::string& 
     TRY_STATUS(make_v2(host, name, limits));
   else
     TRY_STATUS(make_v1(made, host, name, limits));
+  TRY_STATUS(set_io_weight(host, name, limits.io_weight, made));
   const Fd& unified = host.unified.directory;
   if (host.unified) {
     if (!v2) TRY_STATUS(make_group(unified, name));
     made.into = TRY(open_group(unified, v2 ? name + "/init" : name));
     TRY_STATUS(give(unified, name, uid));
   }
+  open_counters(made, host, name);
   for (uint32_t slot = 0; slot < slots; ++slot) {
     SandboxCgroup::Leaf& leaf = made.leaves.emplace_back();
     if (host.unified) {

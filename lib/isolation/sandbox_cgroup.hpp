@@ -28,6 +28,7 @@ struct SandboxCgroup {
     Fd unified, memory;
   };
   std::vector<Leaf> leaves;  // one a slot
+  Fd cpu_stat, pids_events;  // of the whole sandbox, for its init to read; may be invalid
 };
 
 // `uid`: whose processes will start others in the leaves (CLONE_INTO_CGROUP asks whether they may
@@ -39,7 +40,9 @@ Result<SandboxCgroup> make_sandbox_cgroup(const CgroupHost& host, const std::str
 // the process in these groups. (On v1 the init is outside the memory limit, its tasks are not.)
 Status check_sandbox_cgroup(const CgroupHost& host, const std::string& name, const Limits& limits,
                             pid_t init);
-Result<ResourceUsage> read_usage(const CgroupHost& host, const std::string& name);
+Result<ResourceUsage> read_usage(const CgroupHost& host, const SandboxIdentity& identity);
+// Adds what the attempts use that run now, and what comes from the init's own records.
+void read_attempts(const CgroupHost& host, const SandboxIdentity& identity, ResourceUsage& usage);
 // SIGKILL to everything in it. No group: nothing to do.
 Status kill_sandbox_cgroup(const CgroupHost& host, const std::string& name);
 // Removes the groups as they become empty. timed_out when they do not within `limit`.

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "isolation/cgroup_file.hpp"
+#include "isolation/io_weight.hpp"
 #include "isolation/sandbox_cgroup.hpp"
 
 namespace fabric {
@@ -65,7 +66,7 @@ Status check_sandbox_cgroup(const CgroupHost& host, const std::string& name, con
     TRY_STATUS(expect(base.directory, name + (v2 ? "/work/pids.max" : "/pids.max"),
                       std::to_string(uint64_t{limits.pids} + (v2 ? 0 : 1))));
   }
-  return {};
+  return check_io_weight_in_force(host, name, limits.io_weight);
 }
 
 }  // namespace fabric

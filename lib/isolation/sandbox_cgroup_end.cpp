@@ -98,6 +98,11 @@ Status remove_sandbox_cgroup(const CgroupHost& host, const std::string& name, Du
                       static_cast<int>(std::min<int64_t>(left, 20)));
     }
   }
+  // Everybody in it was in the others too. (An exit takes a process out of one after the other.)
+  const std::string blkio = host.blkio_path + "/" + name;
+  while (!host.blkio_path.empty() && ::rmdir(blkio.c_str()) != 0 && errno == EBUSY &&
+         system_clock().monotonic() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return {};
 }
 

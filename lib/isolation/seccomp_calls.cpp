@@ -14,7 +14,8 @@ namespace fabric {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, int>, 16> k_newer{{
+constexpr std::array<std::pair<std::string_view, int>, 17> k_newer{{
+    {"fchmodat2", 452},
     {"futex_wake", 454},
     {"futex_wait", 455},
     {"futex_requeue", 456},

@@ -31,6 +31,8 @@ struct SeccompFilter {
 };
 
 Result<SeccompFilter> compile_seccomp_policy(const SeccompPolicy& policy);
+// The default policy, compiled at build time: neither the TOML nor libseccomp is touched.
+const SeccompFilter& builtin_seccomp_filter();
 
 // Walls of `walls` that the program does not keep: each of their calls, with arguments that meet
 // their conditions, must end in an error or a kill. "" when all stand.

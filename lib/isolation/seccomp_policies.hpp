@@ -17,7 +17,8 @@ Result<SeccompPolicy> built_in_seccomp_policy(std::string_view name);
 // The policy that `selection` names, read and checked, not compiled.
 Result<SeccompPolicy> find_seccomp_policy(const std::string& selection);
 
-// Compiles each policy once: files are known by their content. One thread at a time.
+// Compiles each policy once: files are known by their content, and the default one was compiled at
+// build time. One thread at a time.
 class SeccompPolicies {
  public:
   Result<std::shared_ptr<const SeccompFilter>> get(const std::string& selection);

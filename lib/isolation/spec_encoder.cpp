@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolation/spec_encoder.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,17 @@ void append(std::string& out, const T* values, size_t count) {
 
 }  // namespace
 
+wire::TaskLimits task_limits(const Limits& limits) {
+  wire::TaskLimits task{};
+  task.max_open_files = limits.nofile;
+  // More than this only for who asks: select() cannot, and some close every one that there may be.
+  task.open_files = std::min<uint64_t>(1024, limits.nofile);
+  task.file_size = limits.file_size_bytes;
+  task.output_rate = limits.output_rate;
+  task.pending_signals = uint64_t{limits.pids} * 8;  // counted for all of its user together
+  return task;
+}
+
 Result<std::string> encode_spec(const InitSpec& spec) {
   Text text;
   std::vector<wire::MountOp> mounts;
@@ -51,12 +63,12 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   head.journal_next = spec.journal_next;
   head.journal_sequence = spec.journal_sequence;
   head.orphan_grace_ns = spec.orphan_grace_ns;
-  head.max_files = spec.max_files;
-  head.max_file_size = spec.max_file_size;
+  head.limits = spec.limits;
   head.work_dir = text.add(spec.work_dir);
   head.host_name = text.add(spec.host_name);
   head.probe = text.add(spec.probe);
   head.path_env = text.add(spec.path_env);
+  head.networks = text.add(spec.networks);
   head.mount_count = static_cast<uint32_t>(mounts.size());
   std::vector<wire::DenialRule> denials;
   if (spec.filter != nullptr) {
@@ -76,7 +88,8 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   body += text.bytes();
   if (body.size() > wire::k_max_spec || mounts.size() > 1024 ||
       denials.size() > wire::k_max_denial_rules)
-    return fail(ErrorCode::usage, "the description of the sandbox is too large");
+    return fail(ErrorCode::usage, "the description of the sandbox is too large",
+                "give it fewer rules about paths, or directories with fewer git repositories");
   const wire::Header header{wire::k_spec, 0, static_cast<uint32_t>(body.size()), 0, 0};
   std::string packet;
   packet.reserve(sizeof header + body.size());

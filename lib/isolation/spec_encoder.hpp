@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "isolation/mount_plan.hpp"
 #include "isolation/seccomp_filter.hpp"
+#include "model/limits.hpp"
 
 namespace fabric {
 
@@ -19,13 +20,15 @@ struct InitSpec {
   uint32_t journal_next = 0;
   uint64_t journal_sequence = 0;
   int64_t orphan_grace_ns = 0;
-  uint64_t max_files = 1024;
-  uint64_t max_file_size = 0;
+  wire::TaskLimits limits{};
   std::string work_dir, host_name, probe, path_env;
+  std::string networks;  // with wire::k_egress
   MountPlan mounts;
   std::shared_ptr<const SeccompFilter> filter;
 };
 
+// Of each process that the init starts.
+wire::TaskLimits task_limits(const Limits& limits);
 // The whole SPEC packet, header included. ErrorCode::usage when it is too large.
 Result<std::string> encode_spec(const InitSpec& spec);
 

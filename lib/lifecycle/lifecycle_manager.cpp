@@ -78,12 +78,16 @@ Result<Agent> LifecycleManager::start_again(std::string_view id, bool after_a_lo
 }
 
 Result<Agent> LifecycleManager::sandbox_ready(std::string_view id, pid_t pid,
-                                              uint64_t pid_start_time, const std::string& boot_id) {
+                                              uint64_t pid_start_time, const std::string& boot_id,
+                                              const std::string& disk_quota,
+                                              std::vector<std::string> degraded) {
   Agent agent = TRY(find(id));
   TRY_STATUS(apply(agent, AgentEvent::sandbox_ready));
   agent.pid = pid;
   agent.pid_start_time = pid_start_time;
   agent.boot_id = boot_id;
+  agent.disk_quota = disk_quota;
+  agent.degraded = std::move(degraded);
   agent.started_at = now_;
   agent.health = Health::healthy;
   agent.detail.clear();

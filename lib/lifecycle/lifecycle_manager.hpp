@@ -34,9 +34,10 @@ class LifecycleManager {
   Result<Agent> spawn_external(const AgentDefinition& definition);
   // A new sandbox for an existing agent (after a crash, or a new supervisor): the same promise.
   Result<Agent> start_again(std::string_view id, bool after_a_loss);
-  // Process and start time of its init are known now.
+  // Process and start time of its init are known now, and what is weaker than was asked for.
   Result<Agent> sandbox_ready(std::string_view id, pid_t pid, uint64_t pid_start_time,
-                              const std::string& boot_id);
+                              const std::string& boot_id, const std::string& disk_quota = {},
+                              std::vector<std::string> degraded = {});
   Result<Agent> change(std::string_view id, AgentEvent event, std::string detail);
   // Its end: the record goes, its tasks stay.
   Status remove(std::string_view id);

@@ -11,7 +11,8 @@ constexpr std::array<std::string_view, static_cast<size_t>(k_last_event_kind) + 
     "task.retrying",  "task.completed",  "task.failed",       "task.cancelled",
     "task.timed_out", "task.changed",    "task.extended",     "task.late_result",
     "agent.spawned",  "agent.state",     "agent.removed",     "paused",
-    "resumed",        "recurring.added", "recurring.removed", "recurring.missed"};
+    "resumed",        "recurring.added", "recurring.removed", "recurring.missed",
+    "sandbox.refused"};
 
 }  // namespace
 

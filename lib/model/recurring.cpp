@@ -2,6 +2,7 @@
 #include "model/recurring.hpp"
 
 #include <array>
+#include <ctime>
 
 namespace fabric {
 namespace {
@@ -15,6 +16,15 @@ Result<MissedRuns> parse_missed_runs(std::string_view text) {
     if (text == k_missed[i]) return static_cast<MissedRuns>(i);
   return fail(ErrorCode::usage, "unknown policy '" + std::string(text.substr(0, 40)) + "'",
               "use skip, once or all");
+}
+
+std::string run_id(const Recurring& recurring, WallTime due) {
+  const std::time_t seconds = due.us / 1000000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, k_run_suffix + 1> suffix{};
+  const size_t size = std::strftime(suffix.data(), suffix.size(), ".%Y%m%dT%H%M%SZ", &utc);
+  return recurring.id + std::string(suffix.data(), size);
 }
 
 }  // namespace fabric

@@ -30,4 +30,8 @@ struct Recurring {
   std::string detail;  // why the last run could not be scheduled; "" when it could
 };
 
+// The id of its run at that time: "ID.20261125T090000Z".
+constexpr size_t k_run_suffix = 17;
+std::string run_id(const Recurring& recurring, WallTime due);
+
 }  // namespace fabric

@@ -9,9 +9,9 @@ namespace {
 constexpr std::array<std::string_view, k_task_states> k_states{"pending", "running",   "completed",
                                                                "failed",  "cancelled", "timed_out"};
 constexpr std::array<std::string_view, static_cast<size_t>(k_last_reason) + 1> k_reasons{
-    "",         "queued",      "dependency", "exit",     "signal",     "memory",     "not_started",
-    "error",    "lost",        "timeout",    "user",     "agent_gone", "not_before", "exclusive",
-    "deadline", "no_progress", "queue_ttl",  "reference"};
+    "",         "queued",      "dependency", "exit",      "signal",     "memory",     "not_started",
+    "error",    "lost",        "timeout",    "user",      "agent_gone", "not_before", "exclusive",
+    "deadline", "no_progress", "queue_ttl",  "reference", "disk",       "file_size"};
 constexpr std::array<std::string_view, 3> k_after_policies{"success", "finish", "any"};
 
 }  // namespace

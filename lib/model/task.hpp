@@ -46,8 +46,10 @@ enum class Reason : uint8_t {
   no_progress,  // timed_out: gave no sign of progress for too long
   queue_ttl,    // timed_out: waited too long for its start
   reference,    // failed: its payload names a result that is not there
+  disk,         // failed: the work directory held more than its limit
+  file_size,    // failed: killed for writing a file beyond the limit
 };
-constexpr Reason k_last_reason = Reason::reference;
+constexpr Reason k_last_reason = Reason::file_size;
 std::string_view to_string(Reason reason);
 
 // When a task with dependencies may start.

@@ -114,13 +114,33 @@ Status AgentScheduler::check_depth(const Task& task, Depth::Of of) {
   return {};
 }
 
+Result<std::optional<uint64_t>> AgentScheduler::oldest_pending(QueueNumber queue) const {
+  const std::vector<uint64_t> first = TRY(txn_.pending_tasks(queue, 1));
+  return first.empty() ? std::optional<uint64_t>() : first[0];
+}
+
+// Of the workspace: the queues of its agents and routes.
+Result<std::optional<uint64_t>> AgentScheduler::oldest_pending() const {
+  std::vector<QueueNumber> queues;
+  for (const Agent& agent : TRY(txn_.list_agents())) queues.push_back(agent.number);
+  for (const store::Name& route : TRY(txn_.names(store::NameKind::route)))
+    queues.push_back(route.number);
+  std::optional<uint64_t> oldest;
+  for (QueueNumber queue : queues) {
+    const std::optional<uint64_t> first = TRY(oldest_pending(queue));
+    if (first && (!oldest || *first < *oldest)) oldest = first;
+  }
+  return oldest;
+}
+
 Status AgentScheduler::full(const Task& task, const Depth& depth, bool workspace) const {
   std::string message = workspace ? "the workspace" : "the queue of agent " + task.agent;
   message += " is full: " + std::to_string(depth.pending) + " tasks are pending, the limit is " +
              std::to_string(depth.limit);
-  const std::vector<uint64_t> oldest = TRY(txn_.pending_tasks(task.lane.queue, 1));
-  if (!oldest.empty())
-    if (const std::optional<Task> first = TRY(txn_.find_task(oldest[0])))
+  const std::optional<uint64_t> oldest =
+      TRY(workspace ? oldest_pending() : oldest_pending(task.lane.queue));
+  if (oldest)
+    if (const std::optional<Task> first = TRY(txn_.find_task(*oldest)))
       message += "; the oldest is " + first->id + ", since " + human(now_ - first->created_at);
   return fail(ErrorCode::queue_full, message,
               workspace ? "wait with --wait-for-space DURATION, or raise max_pending_tasks"

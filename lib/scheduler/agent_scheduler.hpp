@@ -94,7 +94,8 @@ class AgentScheduler {
   };
   // not_found when unknown; failed when already terminal.
   Result<Cancelled> cancel(std::string_view id);
-  // Those that match and have not ended. Nothing is changed when `dry_run`.
+  // Those that match and have not ended, as many as the filter's limit says of each state, newest
+  // first. Nothing is changed when `dry_run`.
   Result<std::vector<Cancelled>> cancel_matching(const store::TaskFilter& filter, bool dry_run);
   // For the end of an agent: pending tasks are cancelled, running ones marked. Returns how many.
   struct AgentGone {
@@ -163,11 +164,15 @@ class AgentScheduler {
   Status find_queue(Task& task);
   Status check_depth(const Task& task, Depth::Of of = Depth::Of::added);
   Status full(const Task& task, const Depth& depth, bool workspace) const;
+  Result<std::optional<uint64_t>> oldest_pending(QueueNumber queue) const;
+  Result<std::optional<uint64_t>> oldest_pending() const;
   Result<std::vector<Dependency*>> dependencies_of(const Task& task);
   Status add(Task& task, const std::vector<Dependency*>& dependencies);
   Result<bool> settle_at_once(Task& task, const std::vector<Dependency*>& dependencies,
                               std::vector<uint64_t>& open) const;
   Status raise(std::vector<uint64_t> open, Priority level);
+
+  Result<Cancelled> cancel(Task task);
 
   // placement.cpp
   Status decide_place(Task& task);
@@ -190,6 +195,8 @@ class AgentScheduler {
   Status keep_attempt(const Task& task, const Outcome& outcome);
   Result<bool> expand_payload(Task& task);
   Result<Task> leased(std::string_view id, uint64_t lease, bool* ended) const;
+  Result<WallTime> lease_end(const Task& task, Duration lease) const;
+  Result<Duration> running_limit(const Task& task) const;
   Status decide_due(uint64_t sequence);
   Result<size_t> tick_recurring();
   Status run_recurring(Recurring& recurring);

@@ -60,7 +60,7 @@ Result<std::optional<Task>> AgentScheduler::claim(const Agent& agent, const Fair
   task.attempt_id = TRY(txn_.next_unique());
   task.started_at = now_;
   task.not_before = {};
-  if (lease.ns > 0) task.lease_until = now_ + lease;
+  if (lease.ns > 0) task.lease_until = TRY(lease_end(task, lease));
   TRY_STATUS(txn_.save_task(task));
   TRY_STATUS(note(EventKind::task_started, task));
   return std::optional<Task>(std::move(task));

@@ -7,7 +7,10 @@
 namespace fabric {
 
 Result<AgentScheduler::Cancelled> AgentScheduler::cancel(std::string_view id) {
-  Task task = TRY(get_status(id));
+  return cancel(TRY(get_status(id)));
+}
+
+Result<AgentScheduler::Cancelled> AgentScheduler::cancel(Task task) {
   if (is_terminal(task.state))
     return fail(ErrorCode::failed,
                 "task " + task.id + " is already " + std::string(to_string(task.state)));
@@ -33,15 +36,14 @@ Result<std::vector<AgentScheduler::Cancelled>> AgentScheduler::cancel_matching(
     if (filter.state && *filter.state != state) continue;
     store::TaskFilter wanted = filter;
     wanted.state = state;
-    wanted.limit = 0;
     for (Task& task : TRY(txn_.list_tasks(wanted))) {
       if (dry_run) {
         done.push_back({std::move(task), state, {}});
         continue;
       }
       // It may have gone with one before it.
-      const std::optional<Task> now = TRY(txn_.find_task(task.sequence));
-      if (now && !is_terminal(now->state)) done.push_back(TRY(cancel(task.id)));
+      std::optional<Task> now = TRY(txn_.find_task(task.sequence));
+      if (now && !is_terminal(now->state)) done.push_back(TRY(cancel(*std::move(now))));
     }
   }
   return done;

@@ -19,8 +19,17 @@ tl::unexpected<Error> cycle_error(const std::vector<Task>& tasks, const std::vec
                                   size_t again) {
   auto start =
       std::find_if(path.begin(), path.end(), [&](const Frame& f) { return f.task == again; });
+  // A long one is told by its ends.
+  constexpr std::ptrdiff_t k_named = 10;
+  const std::ptrdiff_t length = path.end() - start;
   std::string cycle;
-  for (auto it = start; it != path.end(); ++it) cycle += tasks[it->task].id + " -> ";
+  for (auto it = start; it != path.end(); ++it) {
+    const std::ptrdiff_t at = it - start;
+    if (length <= 2 * k_named || at < k_named || at >= length - k_named)
+      cycle += tasks[it->task].id + " -> ";
+    else if (at == k_named)
+      cycle += "(" + std::to_string(length - 2 * k_named) + " more) -> ";
+  }
   return fail(ErrorCode::usage, "dependency cycle: " + cycle + tasks[again].id,
               "each task of a cycle waits for the next: remove one depends_on");
 }

@@ -28,6 +28,15 @@ Status AgentScheduler::decide_due(uint64_t sequence) {
       return end(*task, TaskState::timed_out, Reason::deadline,
                  "did not end before its deadline, " + to_rfc3339(task->deadline));
     if (task->lease_until > now_) return {};
+    const Duration limit = TRY(running_limit(*task));
+    if (limit.ns != 0 && task->started_at + limit <= now_) {
+      Outcome over;
+      over.state = TaskState::timed_out;
+      over.reason = Reason::timeout;
+      over.detail = "ran longer than " + to_string(limit);
+      TRY(finish(sequence, task->attempt_id, over));
+      return {};
+    }
     TRY(requeue(sequence, task->attempt_id, Requeue::lost, "its lease ran out"));
     return {};
   }

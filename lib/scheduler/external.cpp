@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents that fabric does not start: they claim a task for some time, and complete it by hand. The
 // lease is the attempt id: who has an older one is refused.
+#include <algorithm>
+
 #include "scheduler/agent_scheduler.hpp"
 
 namespace fabric {
@@ -35,9 +37,24 @@ Result<Task> AgentScheduler::leased(std::string_view id, uint64_t lease, bool* e
   return task;
 }
 
+// Of a task that is leased; 0: none.
+Result<Duration> AgentScheduler::running_limit(const Task& task) const {
+  if (task.timeout.ns != 0) return task.timeout;
+  const std::optional<Agent> agent = TRY(txn_.find_agent(task.agent));
+  return agent ? agent->definition.timeout : Duration{};
+}
+
+// No lease lasts longer than the task may run: what ends with the running time has timed out, and
+// what ends before it goes to the next one.
+Result<WallTime> AgentScheduler::lease_end(const Task& task, Duration lease) const {
+  const Duration limit = TRY(running_limit(task));
+  const WallTime end = now_ + lease;
+  return limit.ns != 0 ? std::min(end, task.started_at + limit) : end;
+}
+
 Result<Task> AgentScheduler::extend(std::string_view id, uint64_t lease, Duration duration) {
   Task task = TRY(leased(id, lease, nullptr));
-  task.lease_until = now_ + duration;
+  task.lease_until = TRY(lease_end(task, duration));
   TRY_STATUS(txn_.save_task(task));
   TRY_STATUS(note(EventKind::task_extended, task, "by " + human(duration)));
   return task;

@@ -19,19 +19,9 @@ constexpr Duration k_on_time = Duration::seconds(60);
 constexpr size_t k_most_runs = 1000;
 // Missed runs are counted as far as this.
 constexpr size_t k_most_counted = 100000;
-constexpr size_t k_time_suffix = 17;  // ".20261125T090000Z"
 
 Result<TimeZone> zone_of(const Recurring& recurring) {
   return recurring.timezone.empty() ? TimeZone::local() : TimeZone::load(recurring.timezone);
-}
-
-std::string run_id(const Recurring& recurring, WallTime due) {
-  const std::time_t seconds = due.us / 1000000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char suffix[k_time_suffix + 1];
-  const size_t size = std::strftime(suffix, sizeof suffix, ".%Y%m%dT%H%M%SZ", &utc);
-  return recurring.id + std::string(suffix, size);
 }
 
 Result<Task> task_of(const Recurring& recurring) {
@@ -47,9 +37,9 @@ Result<Task> task_of(const Recurring& recurring) {
 }  // namespace
 
 Status AgentScheduler::add_recurring(Recurring recurring) {
-  if (recurring.id.size() > k_max_id_length - k_time_suffix)
+  if (recurring.id.size() > k_max_id_length - k_run_suffix)
     return fail(ErrorCode::usage, "the id of a recurring task has at most " +
-                                      std::to_string(k_max_id_length - k_time_suffix) +
+                                      std::to_string(k_max_id_length - k_run_suffix) +
                                       " characters: each run adds its time to it");
   if (TRY(txn_.find_recurring(recurring.id)) || TRY(txn_.find_task(recurring.id)))
     return fail(ErrorCode::failed, "task " + recurring.id + " already exists",

@@ -71,6 +71,7 @@ Result<std::vector<Task>> ReadTxn::list_tasks(const TaskFilter& filter) const {
   if (const auto sequences = TRY(indexed(*state_, filter))) {
     for (size_t i = 0; i < sequences->size() && out.size() < limit; ++i) {
       const uint64_t sequence = (*sequences)[i];
+      if (filter.before != 0 && sequence >= filter.before) continue;
       if (!TRY(state_->load_task(sequence, record)))
         return fail_damaged(Table::tasks, task_key(sequence), "is missing");
       if (matches(record, filter)) out.push_back(TRY(state_->to_model(sequence, record)));
@@ -78,7 +79,10 @@ Result<std::vector<Task>> ReadTxn::list_tasks(const TaskFilter& filter) const {
     return out;
   }
   Cursor cursor(*state_, Table::tasks);
-  for (bool on_row = cursor.last(); on_row && out.size() < limit; on_row = cursor.previous()) {
+  bool on_row = filter.before == 0 || !cursor.at_or_after(task_key(filter.before))
+                    ? cursor.last()
+                    : cursor.previous();
+  for (; on_row && out.size() < limit; on_row = cursor.previous()) {
     const std::string_view body = TRY(open_value(Table::tasks, cursor.key(), cursor.value()));
     if (cursor.key().size() != 8 ||
         !record.ParseFromArray(body.data(), static_cast<int>(body.size())))

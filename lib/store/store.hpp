@@ -66,8 +66,9 @@ struct TaskFilter {
   std::string type;
   size_t limit = 50;  // 0: all
   std::string group;
-  Metadata metadata;  // all of these entries
-  bool dead = false;  // only the dead-letter list
+  Metadata metadata;    // all of these entries
+  bool dead = false;    // only the dead-letter list
+  uint64_t before = 0;  // only tasks with a lower sequence number; 0: all. The next page
 };
 
 struct StoreStat {

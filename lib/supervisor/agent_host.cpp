@@ -112,6 +112,11 @@ void AgentHost::stop(AttemptId attempt) {
   runner_->stop(attempt);
 }
 
+void AgentHost::over_limit(EndReason reason, const std::string& message) {
+  if (!connected_) return;
+  [[maybe_unused]] Status sent = connection_->over_limit(reason, message);
+}
+
 void AgentHost::shut_down(Duration grace) {
   if (shutting_down_) return;
   shutting_down_ = true;

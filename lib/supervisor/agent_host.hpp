@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "isolation/isolation_manager.hpp"
 #include "model/agent.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/task_runner.hpp"
 
 namespace fabric {
@@ -35,6 +35,10 @@ class AgentHost {
   [[nodiscard]] const SandboxIdentity& identity() const { return identity_; }
   // The two-step stop of one attempt, also of one whose adoption is under way.
   void stop(AttemptId attempt);
+  // The init's end of a new link to the egress process.
+  Status give_link(const Fd& link) { return connection_->give_link(link); }
+  // A limit that is watched from outside was passed: what runs is ended, and says `message`.
+  void over_limit(EndReason reason, const std::string& message);
   // Everything in it is stopped within `grace`, then init exits; when it does not, it is destroyed.
   void shut_down(Duration grace);
   // After the sandbox was destroyed: all that it ran goes back into the queue.

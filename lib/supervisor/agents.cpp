@@ -57,6 +57,7 @@ SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
   spec.options = d.sandbox;
   spec.slots = d.kind == AgentKind::worker ? 1 : d.max_concurrent_tasks;
   spec.work_dir = workspace_.work_dir(d.id);
+  spec.workspace = workspace_.root;
   spec.control_socket = socket_path(agent);
   spec.exit_journal = journal_path(agent);
   spec.orphan_grace = settings_.orphan_grace;
@@ -65,17 +66,6 @@ SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
   for (const std::string& entry : agent_environment(agent, workspace_))
     if (entry.starts_with("PATH=")) spec.path_env = entry.substr(5);
   return spec;
-}
-
-SandboxIdentity SupervisorCore::identity_of(const Agent& agent) const {
-  SandboxIdentity identity;
-  identity.pid = agent.pid;
-  identity.start_time = agent.pid_start_time;
-  identity.boot_id = agent.boot_id;
-  identity.generation = agent.generation;
-  identity.cgroup = agent.cgroup;
-  identity.control_socket = socket_path(agent);
-  return identity;
 }
 
 TaskRunner::Context SupervisorCore::runner_context() {
@@ -162,12 +152,17 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   entry.agent.pid = sandbox->identity.pid;
   entry.agent.pid_start_time = sandbox->identity.start_time;
   entry.agent.boot_id = sandbox->identity.boot_id;
+  Fd egress_link = std::move(sandbox->egress_link);
+  entry.agent.disk_quota = sandbox->disk_quota;
+  entry.agent.degraded = sandbox->degraded;
   entry.host = std::make_unique<AgentHost>(runner_context(), entry.agent, std::move(*sandbox),
                                            hooks_for(id), [this, id] { host_ended(id); });
+  watch_disk(entry);
   if (going_down_) entry.host->runner().set_going_down();
   Status begun = entry.host->begin_fresh();
   if (!begun) log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
   if (entry.terminating || going_down_) return entry.host->shut_down(Duration{});
+  if (egress_link) return attach_new_sandbox(entry, std::move(egress_link));
   make_ready(entry);
 }
 
@@ -178,7 +173,7 @@ void SupervisorCore::make_ready(Entry& entry) {
       [this, agent, ready](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
         *ready = TRY(LifecycleManager(txn, clock_.now())
                          .sandbox_ready(agent.definition.id, agent.pid, agent.pid_start_time,
-                                        agent.boot_id));
+                                        agent.boot_id, agent.disk_quota, agent.degraded));
         dispatcher.available(*ready);
         return {};
       },
@@ -264,7 +259,8 @@ void SupervisorCore::start_again(const std::string& id, bool after_a_loss) {
 void SupervisorCore::host_ended(const std::string& id) {
   Entry* entry = find(id);
   if (!entry || !entry->host) return;
-  const bool expected = entry->terminating || going_down_;
+  if (disk_watch_) disk_watch_->remove(entry->host->identity().cgroup);
+  const bool expected = entry->terminating || going_down_ || entry->launch_error;
   if (!expected) log::warn("sandbox ended by itself", {{"agent", id}});
   writer_->post(
       [id](store::WriteTxn&, Dispatcher& dispatcher) -> Status {
@@ -312,6 +308,9 @@ void SupervisorCore::sandbox_destroyed(const std::string& id,
   entry.host->abandon(why, going_down_ ? "interrupted when fabric went down" : "its sandbox died");
   discard_journal(journal_path(entry.agent));
   entry.host.reset();
+  egress_->detach(entry.agent.cgroup);
+  if (std::optional<Error> error = std::exchange(entry.launch_error, {}))
+    return launch_failed(entry, *error);
   if (entry.terminating) return remove_agent(id);
   if (going_down_) return check_down();
   restart_or_give_up(entry);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/attempt_outcome.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "base/size.hpp"
+#include "supervisor/limit_hints.hpp"
 #include "supervisor/task_runner.hpp"
 
 namespace fabric {
@@ -75,6 +78,10 @@ Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinit
       o.detail = "killed by the memory limit of " + human_size(definition.limits.memory_bytes) +
                  " (peak " + human_size(exit.memory_peak_bytes) + ")";
       break;
+    case EndReason::disk:
+      o.reason = Reason::disk;
+      o.detail = exit.message;
+      break;
     case EndReason::not_started:
       o.reason = Reason::not_started;
       o.detail = exit.message.empty() ? "the command could not be executed" : exit.message;
@@ -88,8 +95,15 @@ Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinit
       }
       o.reason = exit.signal != 0 ? Reason::signal : Reason::exit;
       o.detail = describe_end(exit);
+      if (exit.signal == SIGXFSZ && definition.limits.file_size_bytes != 0) {
+        o.reason = Reason::file_size;
+        o.detail = "killed for writing a file beyond the limit of " +
+                   human_size(definition.limits.file_size_bytes);
+      }
       break;
   }
+  for (const std::string& hint : limit_hints(exit, definition, o.reason, o.state))
+    o.detail += (o.detail.empty() ? "" : "; ") + hint;
   return o;
 }
 

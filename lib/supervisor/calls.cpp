@@ -70,31 +70,27 @@ void SupervisorCore::perform(const control::Call& c, Responder responder) {
           if (entry && entry->host) entry->host->stop(task.attempt_id);
         }
         responder.result(call->answer);
+        if (call->method == "claim" && !responder.heard()) give_back(call->answer);
       });
 }
 
-void SupervisorCore::usage(Responder responder) {
-  struct Known {
-    std::string id;
-    SandboxIdentity identity;
-    WallTime heartbeat_at;
-  };
-  std::vector<Known> known;
-  for (const auto& [id, entry] : agents_)
-    if (entry.host) known.push_back({id, entry.host->identity(), entry.heartbeat_at});
-  launcher_->post([known = std::move(known), responder](IsolationManager& manager) {
-    json::Writer w;
-    w.begin_object();
-    for (const Known& agent : known) {
-      Result<ResourceUsage> usage = manager.get_resource_usage(agent.identity);
-      if (!usage) continue;
-      w.key(agent.id).begin_object().field("memory_bytes", usage->memory_bytes);
-      w.field("cpu_seconds", usage->cpu.to_seconds()).field("pids", usage->pids);
-      w.field("heartbeat_at_us", agent.heartbeat_at.us).end_object();
-    }
-    w.end_object();
-    return std::function<void()>([responder, text = w.take()] { responder.result(text); });
-  });
+// Who claimed it went away before the answer came, and knows nothing of it: it need not wait until
+// its lease is over.
+void SupervisorCore::give_back(const std::string& claimed) {
+  Result<json::Document> task = json::parse(claimed);
+  const auto id = task ? json::get_string(*task, "id") : std::nullopt;
+  const auto lease = task ? json::get_int(*task, "lease") : std::nullopt;
+  if (!id || !lease) return;  // none was ready
+  writer_->post(
+      [this, id = std::string(*id), lease = *lease](store::WriteTxn& txn, Dispatcher&) -> Status {
+        AgentScheduler scheduler(txn, clock_.now());
+        const Task given = TRY(scheduler.get_status(id));
+        TRY(scheduler.requeue(given.sequence, static_cast<AttemptId>(lease),
+                              AgentScheduler::Requeue::interrupted,
+                              "its claimer went away before it was told"));
+        return {};
+      },
+      {});
 }
 
 }  // namespace fabric

@@ -24,8 +24,7 @@ using store::Ownership;
 constexpr Duration k_patience = Duration::seconds(10);
 // What is answered after one commit, behind what is queued before it.
 constexpr Duration k_answer_patience = Duration::seconds(60);
-// A display waits less.
-constexpr Duration k_usage_patience = Duration::seconds(3);
+constexpr Duration k_usage_patience = Duration::seconds(10);
 
 tl::unexpected<Error> needs_supervisor() {
   return fail(ErrorCode::not_found, "no supervisor is running in this workspace",
@@ -194,11 +193,12 @@ Result<std::string> Client::State::perform_here(const Ownership& proof, std::str
   });
 }
 
-Result<json::Document> Client::perform(std::string_view method, const std::string& params_json) {
+Result<json::Document> Client::perform(std::string_view method, const std::string& params_json,
+                                       Duration patience) {
   const json::Document params = TRY(json::parse(params_json));
   for (;;) {
     if (supervised()) {
-      const control::Answer answer = TRY(state_->call(method, params_json, k_answer_patience));
+      const control::Answer answer = TRY(state_->call(method, params_json, patience));
       json::Document result;
       result.CopyFrom(answer.result(), result.GetAllocator());
       return result;
@@ -253,20 +253,10 @@ Result<DownReply> Client::down() {
                    control::count_of(answer.result(), "stopped")};
 }
 
-Result<std::vector<std::pair<std::string, Client::Usage>>> Client::usage() {
-  std::vector<std::pair<std::string, Usage>> agents;
-  if (!supervised()) return agents;
-  control::Answer answer = TRY(state_->call("usage", "{}", k_usage_patience));
-  if (!answer.result().IsObject()) return agents;
-  for (const auto& member : answer.result().GetObject()) {
-    Usage usage;
-    usage.memory_bytes = control::count_of(member.value, "memory_bytes");
-    usage.cpu_seconds = json::get_number(member.value, "cpu_seconds").value_or(0);
-    usage.pids = static_cast<uint32_t>(control::count_of(member.value, "pids"));
-    usage.heartbeat_at.us = json::get_int(member.value, "heartbeat_at_us").value_or(0);
-    agents.emplace_back(std::string(json::text_of(member.name)), usage);
-  }
-  return agents;
+Result<LiveUsageList> Client::usage() {
+  if (!supervised()) return LiveUsageList{};
+  const control::Answer answer = TRY(state_->call("usage", "{}", k_usage_patience));
+  return decode_live_usage(answer.result());
 }
 
 Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -19,6 +19,7 @@
 #include "model/agent.hpp"
 #include "model/task.hpp"
 #include "store/store.hpp"
+#include "supervisor/live_usage.hpp"
 
 namespace fabric {
 
@@ -71,8 +72,9 @@ class Client {
   // `external`.
   Result<SpawnReply> spawn(const AgentDefinition& definition);
   // A call that is one transaction (operations.hpp): parameters and result are JSON. Direct when no
-  // supervisor runs; then what time has brought is decided first.
-  Result<json::Document> perform(std::string_view method, const std::string& params_json);
+  // supervisor runs; then what time has brought is decided first. `patience`: with a supervisor.
+  Result<json::Document> perform(std::string_view method, const std::string& params_json,
+                                 Duration patience = Duration::seconds(60));
   // Running tasks: returns once the stop has begun; the task ends as cancelled.
   Result<CancelReply> cancel(const std::string& task_id);
   // Ends the agent, its running tasks and its pending ones; returns when nothing of it is left.
@@ -80,15 +82,9 @@ class Client {
   // Stops the supervisor and every agent's processes; pending tasks stay queued.
   Result<DownReply> down();
 
-  // Live resource use of an agent's sandbox.
-  struct Usage {
-    uint64_t memory_bytes = 0;
-    double cpu_seconds = 0;
-    uint32_t pids = 0;
-    WallTime heartbeat_at;  // of a worker: when it last said anything
-  };
-  // By agent id; agents without a sandbox are absent. Empty without a supervisor.
-  Result<std::vector<std::pair<std::string, Usage>>> usage();
+  // Live resource use, by agent id; agents without a sandbox are absent. Empty without a
+  // supervisor.
+  Result<LiveUsageList> usage();
 
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

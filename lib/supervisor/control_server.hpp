@@ -9,10 +9,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "supervisor/control_protocol.hpp"
-#include "supervisor/event_loop.hpp"
 
 namespace fabric {
 
@@ -23,6 +23,8 @@ class ControlServer {
    public:
     void result(std::string_view json) const;
     void error(const Error& error) const;
+    // Whether the connection still stood when it was last written to.
+    [[nodiscard]] bool heard() const { return server_->connections_.contains(connection_); }
 
    private:
     friend class ControlServer;

@@ -79,6 +79,7 @@ Status SupervisorCore::open() {
       [this](std::optional<WallTime> when) { wake_at(when); });
   violations_ = std::make_unique<ViolationLog>(*writer_, *loop_, clock_);
   launcher_ = std::make_unique<LauncherThread>(*isolation_, *loop_);
+  open_egress();
   return {};
 }
 
@@ -105,9 +106,11 @@ Status SupervisorCore::run() {
   TRY_STATUS(recover());
   Status ran = loop_->run();
   writer_.reset();
+  disk_watch_.reset();
   launcher_.reset();
   if (finishing_) isolation_->remove_empty_root();
   server_.reset();
+  egress_.reset();
   agents_.clear();
   return ran ? failure_ : ran;
 }
@@ -124,6 +127,7 @@ void SupervisorCore::serve() {
   }
   server_ = std::move(*server);
   serving_ = true;
+  egress_->forget_unknown();
   log::info("serving", {{"workspace", workspace_.root}, {"version", options_.version}});
   if (options_.on_ready) options_.on_ready();
   notify_ready();
@@ -199,6 +203,7 @@ void SupervisorCore::finish_down() {
       },
       [this](Status) {
         if (server_) server_->close_listener();
+        egress_->shut_down();
         for (Responder& waiter : down_waiters_)
           waiter.result(
               control::encode_counts({{"finished", down_.finished}, {"stopped", down_.stopped}}));

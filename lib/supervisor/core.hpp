@@ -5,20 +5,23 @@
 // violation_reports.cpp.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "config/settings.hpp"
 #include "config/workspace.hpp"
+#include "isolation/disk_watch.hpp"
 #include "lifecycle/restart_policy.hpp"
 #include "store/ownership.hpp"
 #include "store/store.hpp"
 #include "supervisor/agent_host.hpp"
 #include "supervisor/control_server.hpp"
-#include "supervisor/event_loop.hpp"
+#include "supervisor/egress_client.hpp"
 #include "supervisor/launcher_thread.hpp"
 #include "supervisor/operations.hpp"
 #include "supervisor/pressure.hpp"
@@ -48,6 +51,8 @@ class SupervisorCore {
     std::vector<Responder> spawn_waiters, terminate_waiters;
     TerminateReply terminated;
     WallTime heartbeat_at;
+    std::optional<Error> launch_error;          // what came to light when the sandbox stood already
+    std::map<std::string, EgressUsage> egress;  // by host, since this supervisor runs
   };
 
   // core.cpp
@@ -96,6 +101,16 @@ class SupervisorCore {
   TaskRunner::Context runner_context();
   Entry* find(const std::string& id);
 
+  // egress.cpp
+  void open_egress();
+  Status start_egress_process();
+  void attach_egress(const Agent& agent, Fd link, EgressClient::Done done);
+  void attach_new_sandbox(Entry& entry, Fd link);
+  void attach_adopted_sandbox(const Agent& agent);
+  void egress_refused(const EgressRefused& refused);
+  void egress_used(const EgressUsage& usage);
+  [[nodiscard]] const std::string* agent_of_cgroup(const std::string& cgroup) const;
+
   // tasks.cpp
   void start_claims(std::vector<Dispatcher::Claim> claims);
   void finish(const Task& task, std::shared_ptr<const Outcome> outcome,
@@ -119,13 +134,19 @@ class SupervisorCore {
   void denied_call(const std::string& id, const DeniedCall& denied);
   // For whoever else denies or limits something: the agent's id, and what is known.
   void report(const std::string& id, Violation violation);
+  void report_refused(const std::string& id, const EgressRefused& refused);
   void say_what_was_denied(const std::string& id, const Task& task, Outcome& outcome);
 
   // calls.cpp
   void call(const control::Call& call, Responder responder);
   void schedule(const control::Call& call, Responder responder);
   void perform(const control::Call& call, Responder responder);
+  void give_back(const std::string& claimed);
+  // usage.cpp
   void usage(Responder responder);
+  void watch_disk(const Entry& entry);
+  [[nodiscard]] std::string work_directory(const Agent& agent) const;
+  void over_disk(const DiskWatch::Over& over);
 
   const config::Workspace workspace_;
   const SupervisorOptions options_;
@@ -149,10 +170,13 @@ class SupervisorCore {
   DownReply down_;
   std::vector<Responder> down_waiters_;
   std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<EgressClient> egress_;
+  std::unordered_map<std::string, MonoTime> egress_events_;
   std::unique_ptr<ViolationLog> violations_;
   // Last: their threads end before what they use goes.
   std::unique_ptr<StoreThread> writer_;
   std::unique_ptr<LauncherThread> launcher_;
+  std::optional<DiskWatch> disk_watch_;  // made when there is something to watch
 };
 
 }  // namespace fabric

@@ -25,7 +25,9 @@ constexpr auto k_requests = std::to_array<Name>({{0x5412, "TIOCSTI"},
                                                  {0x541c, "TIOCLINUX"},
                                                  {0x541d, "TIOCCONS"},
                                                  {0x5423, "TIOCSETD"},
-                                                 {0x401c5820, "FS_IOC_FSSETXATTR"}});
+                                                 {0x401c5820, "FS_IOC_FSSETXATTR"},
+                                                 {0x40086602, "FS_IOC_SETFLAGS"},
+                                                 {0x40046602, "FS_IOC32_SETFLAGS"}});
 constexpr auto k_namespaces = std::to_array<Name>({{0x00020000, "CLONE_NEWNS"},
                                                    {0x02000000, "CLONE_NEWCGROUP"},
                                                    {0x04000000, "CLONE_NEWUTS"},
@@ -49,8 +51,16 @@ std::string bits_of(std::span<const Name> names, uint64_t value) {
   return text;
 }
 
+std::string with_mode(const std::string& name, uint64_t mode) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "(mode 0%llo)",
+                static_cast<unsigned long long>(mode & 07777));
+  return name + text.data();
+}
+
 // Below the mask of a condition the kernel ignores the upper half, and so do we.
 constexpr uint64_t k_int = 0xffffffff;
+constexpr int k_fchmodat2 = 452;  // newer than the headers of Debian 12
 
 }  // namespace
 
@@ -70,6 +80,18 @@ std::string describe_call(const DeniedCall& denied) {
       return name + "(" + bits_of(k_namespaces, a[0]) + ")";
     case SYS_personality:
       return name + "(" + name_of({}, a[0]) + ")";
+    case SYS_chmod:
+    case SYS_fchmod:
+    case SYS_creat:
+    case SYS_mknod:
+      return with_mode(name, a[1]);
+    case SYS_open:
+    case SYS_fchmodat:
+    case SYS_mknodat:
+    case k_fchmodat2:
+      return with_mode(name, a[2]);
+    case SYS_openat:
+      return with_mode(name, a[3]);
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:

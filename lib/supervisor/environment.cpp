@@ -25,7 +25,8 @@ std::vector<std::string> agent_environment(const Agent& agent, const config::Wor
   std::vector<std::string> env;
   const bool walled = d.isolation != IsolationLevel::none;
   set(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  set(env, "HOME", walled ? "/work" : workspace.work_dir(d.id));
+  const std::string work = d.sandbox.work.empty() ? workspace.work_dir(d.id) : d.sandbox.work;
+  set(env, "HOME", walled ? "/work" : work);
   set(env, "LANG", "C.UTF-8");
   set(env, "USER", walled ? "agent" : d.user);
   for (const auto& [name, value] : d.env) set(env, name, value);

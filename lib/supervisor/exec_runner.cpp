@@ -36,6 +36,16 @@ class ExecRunner final : public TaskRunner {
     const auto found = running_.find(attempt);
     return found == running_.end() ? "" : found->second.task.id;
   }
+  [[nodiscard]] std::string task_at(WallTime when) const override {
+    if (running_.size() != 1) return "";
+    const Task& task = running_.begin()->second.task;
+    return task.started_at <= when ? task.id : "";
+  }
+  [[nodiscard]] std::vector<std::pair<AttemptId, std::string>> running_tasks() const override {
+    std::vector<std::pair<AttemptId, std::string>> tasks;
+    for (const auto& [attempt, run] : running_) tasks.emplace_back(attempt, run.task.id);
+    return tasks;
+  }
 
  private:
   struct Running {

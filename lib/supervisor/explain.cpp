@@ -22,7 +22,8 @@ class Explainer {
     if (task.timeout.ns != 0) add("limit", "it is stopped after " + human(task.timeout));
     if (task.deadline.set())
       add("limit", "it must have ended by " + human(task.deadline, clock_.now()));
-    if (task.no_progress_timeout.ns != 0)
+    // For what is claimed, the lease is that sign.
+    if (task.no_progress_timeout.ns != 0 && !task.lease_until.set())
       add("limit", "it is stopped when it gives no sign for " + human(task.no_progress_timeout));
     if (task.reason == Reason::user || task.reason == Reason::agent_gone)
       add("stopping", "it was asked to stop");
@@ -86,6 +87,11 @@ class Explainer {
 Result<Explanation> explain(const store::ReadTxn& txn, const DispatchRules& rules,
                             std::string_view id, bool supervised, const Clock& clock) {
   std::optional<Task> task = TRY(txn.find_task(id));
+  if (!task && TRY(txn.find_recurring(id)))
+    return fail(
+        ErrorCode::not_found,
+        "task " + std::string(id) + " is recurring: its runs are the tasks that wait or ran",
+        "'fabric status " + std::string(id) + "' shows it with its last run");
   if (!task)
     return fail(ErrorCode::not_found, "task " + std::string(id) + " not found",
                 "list tasks with: fabric tasks");

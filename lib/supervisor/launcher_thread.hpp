@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/event_loop.hpp"
 #include "isolation/isolation_manager.hpp"
-#include "supervisor/event_loop.hpp"
 
 namespace fabric {
 

@@ -21,20 +21,37 @@ tl::unexpected<Error> malformed(const std::string& what) {
               "is this fabric older or newer than its supervisor? see: fabric status");
 }
 
-std::string text_of(const Value& params, std::string_view key) {
-  return std::string(json::get_string(params, key).value_or(""));
+// What is absent has its default. What is there and of another type is refused: a filter that was
+// not understood would match every task, and an error that is no text would be a success.
+Result<std::optional<std::string>> optional_text(const Value& params, std::string_view key) {
+  const Value* member = json::find(params, key);
+  if (!member) return std::optional<std::string>();
+  if (!member->IsString()) return malformed("'" + std::string(key) + "' must be a string");
+  return std::optional<std::string>(json::text_of(*member));
+}
+
+Result<std::string> text_of(const Value& params, std::string_view key) {
+  return TRY(optional_text(params, key)).value_or("");
 }
 
 Result<std::string> id_of(const Value& params, std::string_view key = "id") {
-  std::string id = text_of(params, key);
+  std::string id = TRY(text_of(params, key));
   TRY_STATUS(check_id(id, key));
   return id;
 }
 
-Result<uint64_t> number_of(const Value& params, std::string_view key) {
-  const int64_t number = json::get_int(params, key).value_or(0);
-  if (number < 0) return malformed("'" + std::string(key) + "' is negative");
-  return static_cast<uint64_t>(number);
+Result<uint64_t> number_of(const Value& params, std::string_view key, uint64_t otherwise = 0) {
+  const Value* member = json::find(params, key);
+  if (!member) return otherwise;
+  if (!member->IsInt64() || member->GetInt64() < 0)
+    return malformed("'" + std::string(key) + "' must be an integer, not negative");
+  return static_cast<uint64_t>(member->GetInt64());
+}
+
+Result<bool> flag_of(const Value& params, std::string_view key) {
+  const Value* member = json::find(params, key);
+  if (member && !member->IsBool()) return malformed("'" + std::string(key) + "' must be a boolean");
+  return member && member->GetBool();
 }
 
 Result<Duration> seconds_of(const Value& params, std::string_view key) {
@@ -79,26 +96,36 @@ Result<std::string> cancel(const Call& call) {
 
 Result<store::TaskFilter> filter_of(const Value& params) {
   store::TaskFilter filter;
-  if (const std::string state = text_of(params, "state"); !state.empty())
+  if (const std::string state = TRY(text_of(params, "state")); !state.empty())
     filter.state = TRY(parse_task_state(state));
-  filter.agent = text_of(params, "agent");
-  filter.type = text_of(params, "type");
-  filter.group = text_of(params, "group");
-  if (const Value* metadata = json::find(params, "metadata"); metadata && metadata->IsObject())
+  filter.agent = TRY(text_of(params, "agent"));
+  filter.type = TRY(text_of(params, "type"));
+  filter.group = TRY(text_of(params, "group"));
+  const Value* metadata = json::find(params, "metadata");
+  if (metadata && !metadata->IsObject()) return malformed("'metadata' must be an object");
+  if (metadata)
     for (const auto& member : metadata->GetObject()) {
       if (!member.value.IsString()) return malformed("'metadata' must hold strings");
       filter.metadata.emplace_back(json::text_of(member.name), json::text_of(member.value));
     }
-  filter.limit = 0;
+  filter.before = TRY(number_of(params, "before"));
   return filter;
 }
 
+// A page of them: other requests get their turn between two.
 Result<std::string> cancel_matching(const Call& call) {
-  const store::TaskFilter filter = TRY(filter_of(call.params));
-  const bool dry_run = json::get_bool(call.params, "dry_run").value_or(false);
+  store::TaskFilter filter = TRY(filter_of(call.params));
+  filter.limit = 1000;
+  if (filter.state != TaskState::pending && filter.state != TaskState::running)
+    return malformed("'state' must be pending or running");
+  const bool dry_run = TRY(flag_of(call.params, "dry_run"));
   Writer w;
   w.begin_object().key("tasks").begin_array();
-  for (AgentScheduler::Cancelled& c : TRY(call.scheduler().cancel_matching(filter, dry_run))) {
+  std::vector<AgentScheduler::Cancelled> page =
+      TRY(call.scheduler().cancel_matching(filter, dry_run));
+  // Not the size of the page: some of those that were found may have gone with others of it.
+  const uint64_t next = page.empty() ? 0 : page.back().task.sequence;
+  for (AgentScheduler::Cancelled& c : page) {
     w.begin_object().field("id", c.task.id).field("was", to_string(c.was));
     w.key("also_cancelled").begin_array();
     for (const std::string& id : c.dependents) w.string(id);
@@ -106,7 +133,9 @@ Result<std::string> cancel_matching(const Call& call) {
     if (c.task.state == TaskState::running && !dry_run)
       call.context.to_stop.push_back(std::move(c.task));
   }
-  w.end_array().end_object();
+  w.end_array();
+  if (next != 0) w.field("next", next);
+  w.end_object();
   return w.take();
 }
 
@@ -155,13 +184,15 @@ Result<std::string> extend(const Call& call) {
 // {"id", "lease", "result" | "error"}
 Result<std::string> complete(const Call& call) {
   Outcome outcome;
-  if (const auto error = json::get_string(call.params, "error")) {
+  if (const auto error = TRY(optional_text(call.params, "error"))) {
     outcome.state = TaskState::failed;
     outcome.reason = Reason::error;
-    outcome.detail = std::string(error->substr(0, 4096));
-    outcome.exit_code = static_cast<int>(json::get_int(call.params, "exit_code").value_or(1));
+    outcome.detail = error->substr(0, 4096);
+    const uint64_t exit_code = TRY(number_of(call.params, "exit_code", 1));
+    if (exit_code < 1 || exit_code > 255) return malformed("'exit_code' must be 1 to 255");
+    outcome.exit_code = static_cast<int>(exit_code);
   } else {
-    outcome.result.head = text_of(call.params, "result");
+    outcome.result.head = TRY(text_of(call.params, "result"));
     outcome.result_bytes = outcome.result.head.size();
     if (outcome.result.head.size() > k_result_head)
       return fail(ErrorCode::usage,
@@ -183,10 +214,10 @@ Result<std::string> release(const Call& call) {
 
 Result<std::string> change(const Call& call) {
   AgentScheduler::Change change;
-  if (const std::string priority = text_of(call.params, "priority"); !priority.empty())
+  if (const std::string priority = TRY(text_of(call.params, "priority")); !priority.empty())
     change.priority = TRY(parse_priority(priority));
-  if (!text_of(call.params, "agent").empty()) change.agent = TRY(id_of(call.params, "agent"));
-  if (const auto payload = json::get_string(call.params, "payload")) change.payload = *payload;
+  if (!TRY(text_of(call.params, "agent")).empty()) change.agent = TRY(id_of(call.params, "agent"));
+  change.payload = TRY(optional_text(call.params, "payload"));
   return task_reply(TRY(call.scheduler().change(TRY(id_of(call.params)), change)));
 }
 
@@ -196,7 +227,7 @@ Result<std::string> retry(const Call& call) {
 
 Result<Pause> pause_of(const Value& params) {
   Pause pause;
-  const std::string kind = text_of(params, "kind");
+  const std::string kind = TRY(text_of(params, "kind"));
   bool known = false;
   for (PauseKind k :
        {PauseKind::workspace, PauseKind::priority, PauseKind::agent, PauseKind::share})
@@ -205,8 +236,8 @@ Result<Pause> pause_of(const Value& params) {
       known = true;
     }
   if (!known) return malformed("unknown kind of pause");
-  pause.name = text_of(params, "name");
-  pause.user = text_of(params, "user");
+  pause.name = TRY(text_of(params, "name"));
+  pause.user = TRY(text_of(params, "user"));
   if (pause.kind == PauseKind::agent) TRY_STATUS(check_id(pause.name, "agent id"));
   if (pause.name.size() > k_max_key) return malformed("'name' is too long");
   return pause;
@@ -230,12 +261,12 @@ Result<std::string> resume(const Call& call) {
 Result<std::string> add_recurring(const Call& call) {
   Recurring recurring;
   recurring.id = TRY(id_of(call.params));
-  recurring.every = text_of(call.params, "every");
-  recurring.timezone = text_of(call.params, "timezone");
-  recurring.missed = TRY(parse_missed_runs(text_of(call.params, "missed")));
-  recurring.line = text_of(call.params, "line");
-  recurring.user = text_of(call.params, "user");
-  recurring.correlation_id = text_of(call.params, "correlation_id");
+  recurring.every = TRY(text_of(call.params, "every"));
+  recurring.timezone = TRY(text_of(call.params, "timezone"));
+  recurring.missed = TRY(parse_missed_runs(TRY(text_of(call.params, "missed"))));
+  recurring.line = TRY(text_of(call.params, "line"));
+  recurring.user = TRY(text_of(call.params, "user"));
+  recurring.correlation_id = TRY(text_of(call.params, "correlation_id"));
   const std::string id = recurring.id;
   TRY_STATUS(call.scheduler().add_recurring(std::move(recurring)));
   call.context.dispatcher.recurring_changed();

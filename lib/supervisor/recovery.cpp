@@ -17,6 +17,19 @@
 
 namespace fabric {
 
+SandboxIdentity SupervisorCore::identity_of(const Agent& agent) const {
+  SandboxIdentity identity;
+  identity.pid = agent.pid;
+  identity.start_time = agent.pid_start_time;
+  identity.boot_id = agent.boot_id;
+  identity.generation = agent.generation;
+  identity.cgroup = agent.cgroup;
+  identity.control_socket = socket_path(agent);
+  identity.exit_journal = journal_path(agent);
+  identity.own_network = agent.definition.isolation != IsolationLevel::none;
+  return identity;
+}
+
 Status SupervisorCore::recover() {
   std::vector<Agent> agents;
   std::unordered_map<std::string, std::vector<Task>> running;
@@ -87,6 +100,7 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
       entry.host = std::make_unique<AgentHost>(runner_context(), agent, std::move(**adopted),
                                                hooks_for(id), [this, id] { host_ended(id); });
       log::info("sandbox adopted", {{"agent", id}, {"running", std::to_string(running.size())}});
+      watch_disk(entry);
       if (going_down_) entry.host->runner().set_going_down();
       Status begun = entry.host->begin_adopted(running, [this, agent] {
         writer_->post(
@@ -99,6 +113,7 @@ void SupervisorCore::adopt(const Agent& agent, std::vector<Task> running) {
       });
       if (!begun)
         log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
+      attach_adopted_sandbox(agent);
       recovered_one();
       check_down();
     });

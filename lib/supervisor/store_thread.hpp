@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/event_loop.hpp"
 #include "base/result.hpp"
 #include "store/store.hpp"
 #include "supervisor/dispatcher.hpp"
-#include "supervisor/event_loop.hpp"
 
 namespace fabric {
 

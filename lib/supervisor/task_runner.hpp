@@ -9,13 +9,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "config/workspace.hpp"
 #include "isolation/init_connection.hpp"
 #include "model/agent.hpp"
 #include "scheduler/agent_scheduler.hpp"
-#include "supervisor/event_loop.hpp"
 #include "supervisor/launcher_thread.hpp"
 
 namespace fabric {
@@ -64,6 +65,10 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
   [[nodiscard]] virtual size_t running() const = 0;
   // The task that an attempt runs, as far as that is known; "" if not.
   [[nodiscard]] virtual std::string task_of(AttemptId attempt) const = 0;
+  // The only one that runs, if it ran at this time already; else "".
+  [[nodiscard]] virtual std::string task_at(WallTime when) const = 0;
+  // Ids of the tasks that run, by the attempt that their init knows (of a worker: the worker's).
+  [[nodiscard]] virtual std::vector<std::pair<AttemptId, std::string>> running_tasks() const = 0;
   // The supervisor goes down in order: attempts that were stopped for it return to the queue.
   void set_going_down() { going_down_ = true; }
 

@@ -53,14 +53,15 @@ Result<Fd> listen_unix(const std::string& path) {
   return socket;
 }
 
-Result<Fd> connect_unix(const std::string& path) {
+Result<Fd> connect_unix(const std::string& path, Connecting how) {
   Result<Address> address = address_of(path);
   if (!address) return Fd();
   Fd socket = TRY(stream_socket());
+  if (how == Connecting::at_once) ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
   while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address->address),
                    sizeof address->address) != 0) {
     if (errno == EINTR) continue;
-    if (errno == ECONNREFUSED || errno == ENOENT) return Fd();
+    if (errno == ECONNREFUSED || errno == ENOENT || errno == EAGAIN) return Fd();
     return fail_errno(errno, path);
   }
   return socket;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/size.hpp"
 #include "supervisor/core.hpp"
 #include "supervisor/output_hint.hpp"
 #include "supervisor/task_files.hpp"
@@ -27,16 +28,35 @@ std::string tail_of(const std::string& path) {
   return text;
 }
 
-// The limit has been said in the reason already; here it is for those who look at the agent.
-Violation over_memory(const AgentDefinition& definition) {
-  const uint64_t mebibytes = definition.limits.memory_bytes >> 20;
+std::string quoted(uint64_t bytes) { return '"' + size_to_string(bytes) + '"'; }
+
+// The limit that this attempt ended of. It has been said in the reason already; here it is for
+// those who look at the agent.
+std::optional<Violation> limit_violation(Reason reason, const Limits& limits) {
   Violation v;
-  v.kind = ViolationKind::memory;
-  v.what = "memory";
-  v.rule = "isolation.memory_mb = " + std::to_string(mebibytes);
-  v.allow = "isolation.memory_mb = " + std::to_string(2 * mebibytes);
   v.source = ViolationSource::limit;
-  return v;
+  const auto with = [&](ViolationKind kind, const char* what, const std::string& key,
+                        const std::string& now, const std::string& twice) {
+    v.kind = kind;
+    v.what = what;
+    v.rule = key + " = " + now;
+    v.allow = key + " = " + twice;
+    return v;
+  };
+  const uint64_t mebibytes = limits.memory_bytes >> 20;
+  switch (reason) {
+    case Reason::memory:
+      return with(ViolationKind::memory, "memory", "isolation.memory_mb",
+                  std::to_string(mebibytes), std::to_string(2 * mebibytes));
+    case Reason::disk:
+      return with(ViolationKind::disk, "disk", "isolation.disk", quoted(limits.disk_bytes),
+                  quoted(2 * limits.disk_bytes));
+    case Reason::file_size:
+      return with(ViolationKind::file_size, "file size", "isolation.file_size",
+                  quoted(limits.file_size_bytes), quoted(2 * limits.file_size_bytes));
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -51,15 +71,23 @@ void SupervisorCore::report(const std::string& id, Violation violation) {
   if (const Entry* entry = find(id)) violations_->add(entry->agent, std::move(violation));
 }
 
+void SupervisorCore::report_refused(const std::string& id, const EgressRefused& refused) {
+  Violation violation = egress_violation(refused);
+  if (!violation.at.set()) violation.at = clock_.now();
+  const Entry* entry = find(id);
+  if (entry != nullptr && entry->host)
+    violation.task = entry->host->runner().task_at(violation.at);
+  report(id, std::move(violation));
+}
+
 void SupervisorCore::say_what_was_denied(const std::string& id, const Task& task,
                                          Outcome& outcome) {
   const Entry* entry = find(id);
   if (entry == nullptr || outcome.state == TaskState::completed) return;
-  if (outcome.reason == Reason::memory) {
-    Violation violation = over_memory(entry->agent.definition);
-    violation.task = task.id;
-    violation.attempt_id = task.attempt_id;
-    return report(id, std::move(violation));
+  if (auto limit = limit_violation(outcome.reason, entry->agent.definition.limits)) {
+    limit->task = task.id;
+    limit->attempt_id = task.attempt_id;
+    return report(id, *std::move(limit));
   }
   const bool by_itself = outcome.reason == Reason::exit || outcome.reason == Reason::signal ||
                          outcome.reason == Reason::error;

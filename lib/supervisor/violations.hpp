@@ -11,12 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "base/event_loop.hpp"
 #include "isolation/init_connection.hpp"
 #include "isolation/seccomp_policies.hpp"
 #include "model/agent.hpp"
 #include "model/task.hpp"
 #include "model/violation.hpp"
-#include "supervisor/event_loop.hpp"
+#include "supervisor/egress_messages.hpp"
 #include "supervisor/store_thread.hpp"
 
 namespace fabric {
@@ -49,5 +50,7 @@ class ViolationLog {
 
 // A call with its arguments as far as they matter: "socket(AF_VSOCK)".
 std::string describe_call(const DeniedCall& denied);
+// Of the egress process, which says it of a sandbox; not which task it was.
+Violation egress_violation(const EgressRefused& refused);
 
 }  // namespace fabric

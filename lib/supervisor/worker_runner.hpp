@@ -42,6 +42,17 @@ class WorkerRunner final : public TaskRunner {
   [[nodiscard]] std::string task_of(AttemptId) const override {
     return running_.size() == 1 ? running_.begin()->second.task.id : "";
   }
+  [[nodiscard]] std::string task_at(WallTime when) const override {
+    if (running_.size() != 1) return "";
+    const Task& task = running_.begin()->second.task;
+    return task.started_at <= when ? task.id : "";
+  }
+  [[nodiscard]] std::vector<std::pair<AttemptId, std::string>> running_tasks() const override {
+    std::vector<std::pair<AttemptId, std::string>> tasks;
+    for (const auto& [attempt, run] : running_)
+      if (run.request_bytes != 0) tasks.emplace_back(worker_, run.task.id);
+    return tasks;
+  }
 
  private:
   struct Running {

@@ -27,3 +27,12 @@ load helper
   fabric down
   fabric agents --json | jq -e '.[0] | .memory_bytes == null and .cpu_seconds == null and .pid == null'
 }
+
+@test "agents --json tells an agent's pool and how deep its queue may be" {
+  mkdir -p agents/anna
+  printf 'kind = "external"\npool = "people"\nmax_queue_depth = 7\n' >agents/anna/agent.toml
+  fabric spawn anna 2>/dev/null
+  fabric agents --json=pool,max_queue_depth | jq -e '. == [{"pool": "people", "max_queue_depth": 7}]'
+  fabric spawn bob --kind external 2>/dev/null
+  fabric status bob --json | jq -e '.pool == null and .max_queue_depth == 1000'
+}

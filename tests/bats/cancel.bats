@@ -126,3 +126,15 @@ load helper
   fabric cancel t1 --json | jq -e '.also_cancelled == []'
   expect_equal "$(field_of t2 state)" pending
 }
+
+@test "by filter, more than a page of them" {
+  fabric spawn a --kind external --max-queue-depth 3000
+  for ((i = 0; i < 2500; i++)); do printf '{"agent":"a","payload":%d}\n' "$i"; done |
+    fabric schedule --batch - >/dev/null 2>&1
+  run --separate-stderr fabric cancel --agent a --dry-run
+  expect_match "$stderr" '2,?500 tasks would be cancelled'
+  run --separate-stderr fabric cancel --agent a
+  expect_status 0
+  expect_match "$stderr" '2,?500 tasks cancelled'
+  expect_equal "$(fabric status --json | jq -c '[.queue.pending, .queue.cancelled]')" '[0,2500]'
+}

@@ -253,3 +253,58 @@ lease_runs_out() {
   expect_equal "$(field_of t1 state) $(field_of t2 state)" 'cancelled cancelled'
   refused 1 'too late' fabric complete t1 --lease "$number" --result x
 }
+
+# A task whose running time is over while it is leased.
+running_time_ends() {
+  task "$1" --timeout 300ms
+  number=$(lease --lease 1h)
+  run fabric wait "$1" --timeout 10s
+  expect_equal "$(field_of "$1" state) $(field_of "$1" reason)" 'timed_out timeout'
+  refused 1 'too late' fabric complete "$1" --lease "$number" --result x
+}
+
+@test "the running time of a claimed task counts from its claim and ends the lease" {
+  anna
+  with_a_supervisor
+  running_time_ends t1
+}
+
+@test "claim says until when the running time lets the task be held" {
+  anna
+  task t1 --timeout 5m
+  fabric claim anna --lease 1h --json >claim
+  [ "$(jq -r .lease_until claim)" = "$(fabric status t1 --json | jq -r .lease_until)" ]
+  fabric status t1 --json | jq -e '(.lease_until[:19] + "Z" | fromdate) - (.started_at[:19] + "Z" | fromdate) == 300'
+}
+
+@test "a claim whose claimer went away before the answer is given back at once" {
+  requires python3
+  anna
+  with_a_supervisor
+  task t1
+  supervisor=$(supervisor_pid)
+  # Who was gone before it was accepted would be turned away: so first it is heard.
+  python3 - "$supervisor" <<'END'
+import os, signal, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(".fabric/run/control.sock")
+s.sendall(b'{"id":1,"method":"ping"}\n')
+s.recv(100)
+os.kill(int(sys.argv[1]), signal.SIGSTOP)
+s.sendall(b'{"id":2,"method":"claim","params":{"agent":"anna","lease_seconds":600}}\n')
+END
+  kill -CONT "$supervisor"
+  wait_until 10 sh -c "'$FABRIC' events --task t1 | grep 'its claimer went away'"
+  expect_equal "$(fabric claim anna --json | jq -c '[.id, .attempt]')" '["t1",2]'
+}
+
+@test "claim --wait=DURATION ends in time when the supervisor does not answer" {
+  anna
+  with_a_supervisor
+  supervisor=$(supervisor_pid)
+  kill -STOP "$supervisor"
+  run --separate-stderr timeout 20 "$FABRIC" claim anna --wait=1s
+  kill -CONT "$supervisor"
+  expect_status 8
+  expect_match "$stderr" 'the supervisor does not answer'
+}

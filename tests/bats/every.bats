@@ -68,3 +68,24 @@ at_least() { [ "$(runs | wc -l)" -ge "$1" ]; }
   fabric schedule anna --every '@daily' --id d --group g
   expect_equal "$(fabric tasks --recurring --json | jq -c '.[0].task')" '{"group":"g","agent":"anna","payload":{}}'
 }
+
+@test "status shows a recurring task and its last run; what asks for a run says so" {
+  fabric spawn anna --kind external
+  fabric up --detach
+  fabric schedule anna --every '0 9 * * 1' --timezone Europe/Berlin --id report --payload '{"n":1}'
+  run --separate-stderr fabric status report
+  expect_status 0
+  expect_match "$output" 'recurring task +report'
+  expect_match "$output" 'every +0 9 \* \* 1'
+  expect_match "$output" 'runs +0, missed 0'
+  expect_equal "$(fabric status report --json)" "$(fabric tasks --recurring --json | jq -c '.[0]')"
+  expect_equal "$(fabric status report --json=id,runs)" '{"id":"report","runs":0}'
+  refused 3 'recurring' fabric explain report
+  refused 3 'recurring.*fabric status report' fabric wait report
+  refused 3 'recurring' fabric result report
+  refused 3 'recurring' fabric requeue report --priority high --dry-run
+  fabric schedule anna --every 'every 1s' --id tick
+  wait_until 20 sh -c "'$FABRIC' status tick --json | jq -e '.runs > 0'"
+  last=$(fabric status tick | sed -n 's/^last run.*(task \(.*\))$/\1/p')
+  fabric status "$last" --json=state
+}

@@ -1,5 +1,13 @@
 load helper
 
+@test "a share with control characters in its name reaches the terminal without them" {
+  run fabric pause --share "$(printf 'a\033[31m')"
+  expect_status 0
+  [[ $output != *$'\e'* ]]
+  run fabric resume --share "$(printf 'a\033[31m')"
+  [[ $output != *$'\e'* ]]
+}
+
 anna() {
   mkdir -p agents/anna
   printf 'kind = "external"\nmax_concurrent_tasks = 9\n' >agents/anna/agent.toml

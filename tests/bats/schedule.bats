@@ -288,3 +288,14 @@ fill_queue() {
   wait $waiter
   expect_equal "$(wc -l <out)" 150
 }
+
+@test "a deadline centuries away is no deadline that has passed" {
+  fabric spawn a -- sh -c 'echo done'
+  for year in 2200 2400 2700 9999; do
+    run --separate-stderr fabric run a --deadline $year-12-31T23:59:59Z
+    expect_status 0
+    expect_equal "$output" 'done'
+  done
+  fabric schedule a --at 9999-12-31T23:59:59Z --id late
+  expect_match "$(fabric explain late)" 'not before 9999-.*, in more than 146 years'
+}

@@ -111,3 +111,42 @@ ended_with() {
   tmux_ send-keys -t $TMUX_NAME q
   ended_with 0
 }
+
+# --- a supervisor that does not answer
+
+stopped_supervisor() {
+  supervisor=$(supervisor_pid)
+  kill -STOP "$supervisor"
+}
+
+@test "keys work while the supervisor is stopped, and the display says that it does not answer" {
+  fabric spawn busy -- sleep 1000
+  start_top
+  stopped_supervisor
+  wait_until 15 screen_has 'supervisor *does not answer'
+  tmux_ send-keys -t $TMUX_NAME q
+  # The shell goes on well before anybody's patience with a supervisor ends.
+  code=1
+  wait_until 1 test -s code && code=0
+  kill -CONT "$supervisor"
+  [ $code = 0 ]
+  ended_with 0
+}
+
+@test "status, agents and top --once tell that the supervisor does not answer; a task needs none" {
+  fabric spawn busy -- true
+  fabric schedule busy --id t1
+  fabric wait t1
+  stopped_supervisor
+  failed=
+  for command in status agents 'top --once' 'status busy'; do
+    # shellcheck disable=SC2086
+    run --separate-stderr fabric $command
+    { expect_status 0 && expect_match "$stderr" 'the supervisor does not answer'; } || failed="$command"
+  done
+  SECONDS=0
+  run --separate-stderr fabric status t1
+  { expect_status 0 && expect_equal "$stderr" '' && [ $SECONDS -le 1 ]; } || failed="status t1"
+  kill -CONT "$supervisor"
+  expect_equal "$failed" ''
+}

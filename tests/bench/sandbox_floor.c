@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The floor: the namespaces and mounts of a sandbox, by the shortest way that we know, and then the
- * program /work/echo. No limits, no seccomp, no supervision, no error messages.
- * Usage: sandbox_floor WORKDIR (as root) */
+ * The floor: the kernel steps of a sandbox, by the shortest way that we know, and then the program:
+ * namespaces, mounts, limits in cgroups (v1), an unprivileged user, no capabilities, Landlock,
+ * seccomp. No pid 1 of its own, no supervision, no checks, no error messages.
+ * Usage: sandbox_floor WORKDIR [PROGRAM] (as root) */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,37 +25,119 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MUST(x)          \
-  do {                   \
-    if ((x) < 0) {       \
-      perror(#x);        \
-      _exit(1);          \
-    }                    \
+#define MUST(x)    \
+  do {             \
+    if ((x) < 0) { \
+      perror(#x);  \
+      _exit(1);    \
+    }              \
   } while (0)
 
-static const char *work;
+static const char* work;
+static char* program = "/work/echo";
 
-static void bind_mount(const char *from, const char *to, unsigned long flags) {
+static struct sock_filter filter[] = {
+#include "isolation/builtin_filter.inc"
+};
+
+/* Groups, limits and `tasks` files, made by the parent. */
+static const struct {
+  const char *hierarchy, *file, *value;
+} limits[] = {{"memory", "memory.limit_in_bytes", "536870912"},
+              {"memory", "memory.memsw.limit_in_bytes", "536870912"},
+              {"cpu", "cpu.cfs_quota_us", "100000"},
+              {"pids", "pids.max", "512"}};
+static char group[3][512];
+static int tasks[3];
+
+static const char* own_group(const char* text, const char* hierarchy) {
+  static char path[256];
+  char key[32];
+  snprintf(key, sizeof key, ":%s:", hierarchy);
+  const char* at = strstr(text, key);
+  path[0] = 0;
+  if (at) sscanf(at + strlen(key), "%255[^\n]", path);
+  return path;
+}
+
+static void make_groups(void) {
+  char text[8192];
+  int fd = open("/proc/self/cgroup", O_RDONLY);
+  ssize_t got = read(fd, text, sizeof text - 1);
+  MUST(got);
+  text[got] = 0;
+  close(fd);
+  int count = -1;
+  for (unsigned i = 0; i < sizeof limits / sizeof *limits; ++i) {
+    if (i == 0 || strcmp(limits[i].hierarchy, limits[i - 1].hierarchy) != 0) {
+      ++count;
+      snprintf(group[count], sizeof group[count], "/sys/fs/cgroup/%s%s/fabric-floor-%d",
+               limits[i].hierarchy, own_group(text, limits[i].hierarchy), getpid());
+      MUST(mkdir(group[count], 0755));
+      char path[600];
+      snprintf(path, sizeof path, "%s/tasks", group[count]);
+      MUST(tasks[count] = open(path, O_WRONLY | O_CLOEXEC));
+    }
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", group[count], limits[i].file);
+    fd = open(path, O_WRONLY);
+    if (fd < 0) continue; /* no accounting of swap */
+    MUST(write(fd, limits[i].value, strlen(limits[i].value)));
+    close(fd);
+  }
+}
+
+static void give_up_privileges(void) {
+  for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
+  }
+  MUST(setgroups(0, NULL));
+  MUST(syscall(SYS_setresgid, 100001, 100001, 100001));
+  MUST(syscall(SYS_setresuid, 100001, 100001, 100001));
+  MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static void allow(int ruleset, const char* path, uint64_t rights) {
+  struct __attribute__((packed)) {
+    uint64_t rights;
+    int fd;
+  } rule = {rights, open(path, O_PATH | O_CLOEXEC)};
+  MUST(syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0));
+  close(rule.fd);
+}
+
+static void restrict_files(void) {
+  const uint64_t all = (1 << 14) - 1;
+  int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
+  MUST(ruleset);
+  allow(ruleset, "/", 1 | 4 | 8);
+  allow(ruleset, "/dev", 2);
+  allow(ruleset, "/work", all);
+  allow(ruleset, "/tmp", all);
+  MUST(syscall(SYS_landlock_restrict_self, ruleset, 0));
+  close(ruleset);
+}
+
+static void bind_mount(const char* from, const char* to, unsigned long flags) {
   MUST(mount(from, to, NULL, MS_BIND, NULL));
   if (flags) MUST(mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | flags, NULL));
 }
 
-static void device(const char *name) {
+static void device(const char* name) {
   char to[64];
   snprintf(to, sizeof to, "/tmp%s", name);
   MUST(mknod(to, S_IFREG | 0666, 0));
   bind_mount(name, to, 0);
 }
 
-static int child(void *unused) {
+static int child(void* unused) {
   (void)unused;
-  char *argv[] = {"/work/echo", NULL};
-  char *envp[] = {NULL};
+  char* argv[] = {program, NULL};
+  char* envp[] = {NULL};
   MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
   int work_fd = open(work, O_PATH | O_CLOEXEC);
   MUST(work_fd);
   MUST(mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755"));
-  const char *dirs[] = {"/tmp/usr", "/tmp/work", "/tmp/proc", "/tmp/dev", "/tmp/tmp", "/tmp/etc"};
+  const char* dirs[] = {"/tmp/usr", "/tmp/work", "/tmp/proc", "/tmp/dev", "/tmp/tmp", "/tmp/etc"};
   for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; ++i) MUST(mkdir(dirs[i], 0755));
   MUST(symlink("usr/bin", "/tmp/bin"));
   MUST(symlink("usr/lib", "/tmp/lib"));
@@ -76,17 +164,23 @@ static int child(void *unused) {
   strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   MUST(ioctl(fd, SIOCSIFFLAGS, &request));
-  MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+  for (int i = 0; i < 3; ++i) MUST(write(tasks[i], "0", 1));
+  give_up_privileges();
+  restrict_files();
+  struct sock_fprog code = {sizeof filter / sizeof *filter, filter};
+  MUST(syscall(SYS_seccomp, 1, 0, &code));
   MUST(syscall(SYS_close_range, 3, ~0U, 0));
   execve(argv[0], argv, envp);
   perror("execve");
   _exit(1);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   static char stack[1 << 16] __attribute__((aligned(16)));
-  if (argc != 2) return 2;
+  if (argc != 2 && argc != 3) return 2;
   work = argv[1];
+  if (argc == 3) program = argv[2];
+  make_groups();
   pid_t pid = clone(child, stack + sizeof stack,
                     CLONE_VM | CLONE_VFORK | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                         CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | SIGCHLD,
@@ -94,5 +188,8 @@ int main(int argc, char **argv) {
   MUST(pid);
   int status;
   MUST(waitpid(pid, &status, 0));
+  for (int i = 0; i < 3; ++i)
+    for (int tries = 0; rmdir(group[i]) != 0 && errno == EBUSY && tries < 10000; ++tries)
+      sched_yield();
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

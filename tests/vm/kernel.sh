@@ -11,7 +11,7 @@ case $2 in
 esac
 
 found=$(find "$cache/$2" -name 'vmlinuz-*' 2>/dev/null | head -n 1)
-if [ -z "$found" ]; then
+if [ -z "$found" ] || [ ! -d "$cache/$2/lib/modules" ]; then
   package=$(apt-cache depends "$meta" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' |
     head -n 1)
   [ -n "$package" ] || {
@@ -21,7 +21,10 @@ if [ -z "$found" ]; then
   mkdir -p "$cache/$2"
   cd "$cache/$2"
   apt-get download "$package" >&2
-  dpkg-deb --fsys-tarfile ./*.deb | tar -x ./boot
+  # And what a file system with quotas needs.
+  dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards ./boot './lib/modules/*/kernel/fs/*' \
+    './lib/modules/*/kernel/lib/*' './lib/modules/*/kernel/crypto/*' \
+    './lib/modules/*/kernel/drivers/block/*'
   rm -f ./*.deb
   found=$(find "$cache/$2" -name 'vmlinuz-*' | head -n 1)
 fi

@@ -26,7 +26,16 @@ done
 for program in cmd/fabric/fabric cmd/fabric-init/fabric-init; do
   strip -o "$root/opt/fabric/$program" "$build/$program"
 done
-ldd "$build/cmd/fabric/fabric" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p' |
+# The attack suite: its scripts and its programs.
+mkdir -p "$root/opt/fabric/tests/attack" "$root/guest/attack"
+for program in attack fuzz_syscalls; do
+  [ ! -x "$build/tests/attack/$program" ] || strip -o "$root/opt/fabric/tests/attack/$program" "$build/tests/attack/$program"
+done
+cp "$here"/../attack/run "$here"/../attack/fuzz "$here"/../attack/*.sh "$root/guest/attack/"
+cp "$(command -v chattr)" "$(command -v lsattr)" "$root/usr/bin/"
+for program in "$build/cmd/fabric/fabric" "$root/usr/bin/chattr" "$root/usr/bin/lsattr"; do
+  ldd "$program" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p'
+done | sort -u |
   while read -r library; do
     mkdir -p "$root/usr/${library%/*}"
     cp -L "$library" "$root/usr/${library#/usr}"
@@ -39,6 +48,20 @@ cp "$here/guest/init" "$root/init"
 cp "$here"/guest/*.sh "$root/guest/"
 [ $# -gt 0 ] || set -- "$here"/guest/cases/*.sh
 cp "$@" "$root/guest/cases/"
+
+# A file system with project quotas, and what the kernel needs for it, in the order of loading.
+mkdir "$root/guest/modules"
+count=10
+for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop; do
+  found=$(find "${FABRIC_VM_MODULES:-/none}" -name "$module.ko*" 2>/dev/null | head -n 1)
+  count=$((count + 1))
+  case $found in
+    *.xz) xz -dc "$found" >"$root/guest/modules/$count-$module.ko" ;;
+    ?*) cp "$found" "$root/guest/modules/$count-$module.ko" ;;
+  esac
+done
+truncate -s 24M "$root/guest/disk"
+mkfs.ext4 -q -O quota,project "$root/guest/disk"
 
 # Not compressed: it never leaves this machine, and an emulated one unpacks slowly.
 (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$output"

@@ -10,7 +10,7 @@ namespace {
 Result<int> run(const Arguments& arguments) {
   const JsonChoice choice = TRY(JsonChoice::from(arguments));
   const config::Workspace workspace = TRY(workspace_of(arguments));
-  const UsageList usage = live_usage(workspace);
+  const LiveUsageList usage = live_usage(workspace);
   const store::Store store = TRY(open_store(workspace));
   const std::vector<AgentView> agents = TRY(all_agents(TRY(store.read()), usage));
   if (choice.wanted()) {

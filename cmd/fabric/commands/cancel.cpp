@@ -103,9 +103,9 @@ Result<int> cancel_named(const config::Workspace& workspace, const Arguments& ar
   return errors.result();
 }
 
-std::string encode(const Arguments& arguments, const store::TaskFilter& filter, bool dry_run) {
+std::string encode(TaskState state, const store::TaskFilter& filter, bool dry_run) {
   json::Writer w;
-  w.begin_object().field("state", arguments.value("--state").value_or(""));
+  w.begin_object().field("state", to_string(state)).field("before", filter.before);
   w.field("agent", filter.agent).field("type", filter.type).field("group", filter.group);
   w.key("metadata").begin_object();
   for (const auto& [key, value] : filter.metadata) w.field(key, value);
@@ -123,24 +123,39 @@ Result<Cancelled> decode(const json::Value& task) {
   return cancelled;
 }
 
+// Page by page: the supervisor serves others in between, and a million tasks need no memory.
+struct Tally {
+  size_t tasks = 0, running = 0;
+};
+Status cancel_in_state(Client& client, TaskState state, store::TaskFilter filter,
+                       const JsonChoice& choice, bool dry_run, Tally& tally) {
+  do {
+    const json::Document answer =
+        TRY(client.perform("cancel_matching", encode(state, filter, dry_run)));
+    const json::Value* tasks = json::find(answer, "tasks");
+    if (tasks && tasks->IsArray())
+      for (const json::Value& task : tasks->GetArray()) {
+        const Cancelled cancelled = TRY(decode(task));
+        tally.tasks += 1 + cancelled.reply.also_cancelled.size();
+        if (state == TaskState::running) ++tally.running;
+        TRY_STATUS(show(choice, cancelled, dry_run));
+      }
+    const int64_t next = json::get_int(answer, "next").value_or(0);
+    filter.before = next > 0 ? static_cast<uint64_t>(next) : 0;
+  } while (filter.before != 0);
+  return {};
+}
+
 Result<int> cancel_matching(const config::Workspace& workspace, const Arguments& arguments,
                             const JsonChoice& choice, bool dry_run) {
   const store::TaskFilter filter = TRY(task_filter(arguments));
   Client client = TRY(Client::open(workspace));
-  const json::Document answer =
-      TRY(client.perform("cancel_matching", encode(arguments, filter, dry_run)));
-  size_t count = 0;
-  size_t running = 0;
-  const json::Value* tasks = json::find(answer, "tasks");
-  if (tasks && tasks->IsArray())
-    for (const json::Value& task : tasks->GetArray()) {
-      const Cancelled cancelled = TRY(decode(task));
-      count += 1 + cancelled.reply.also_cancelled.size();
-      if (cancelled.reply.was == TaskState::running) ++running;
-      TRY_STATUS(show(choice, cancelled, dry_run));
-    }
-  note(count_of(count, "task") + (dry_run ? " would be cancelled" : " cancelled") +
-       (running > 0 ? ", " + std::to_string(running) + " of them running" : ""));
+  Tally tally;
+  for (const TaskState state : {TaskState::pending, TaskState::running})
+    if (!filter.state || *filter.state == state)
+      TRY_STATUS(cancel_in_state(client, state, filter, choice, dry_run, tally));
+  note(count_of(tally.tasks, "task") + (dry_run ? " would be cancelled" : " cancelled") +
+       (tally.running > 0 ? ", " + std::to_string(tally.running) + " of them running" : ""));
   return 0;
 }
 

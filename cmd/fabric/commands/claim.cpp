@@ -153,6 +153,14 @@ Status sleep_until_ready(const config::Workspace& workspace, const Options& opti
   return waited;
 }
 
+// How long a supervisor may take to answer. What comes later than the caller wants it is given
+// back.
+Duration patience_with(const Options& options) {
+  constexpr Duration k_least = Duration::seconds(2);
+  constexpr Duration k_most = Duration::seconds(60);
+  return options.patience ? std::clamp(*options.patience, k_least, k_most) : k_most;
+}
+
 Result<json::Document> claim(const config::Workspace& workspace, const Options& options) {
   Writer params;
   params.begin_object().field("agent", options.agent);
@@ -163,7 +171,7 @@ Result<json::Document> claim(const config::Workspace& workspace, const Options& 
     const Mark mark = TRY(mark_now(workspace, options.agent));
     {
       Client client = TRY(Client::open(workspace));
-      json::Document task = TRY(client.perform("claim", params.text()));
+      json::Document task = TRY(client.perform("claim", params.text(), patience_with(options)));
       if (json::find(task, "id")) return task;
     }
     if (!options.wait)
@@ -232,7 +240,11 @@ const Command k_claim_command{
     "For agents of kind external: a person, a terminal, another program. The task that is next by "
     "priority and fair share starts, and is the agent's until its lease ends. Then it goes back to "
     "the queue, and whoever claims it next has the next attempt; an answer to the older lease is "
-    "refused.\n\n"
+    "refused. No lease lasts longer than the task may run (timeout_seconds of the task or of the "
+    "agent, counted from the claim) or than its deadline: at either the task has timed out, and a "
+    "later answer is kept beside it. A no-progress timeout is not looked at: what does not extend "
+    "its "
+    "lease loses the task.\n\n"
     "Prints the task with its payload. Extend the lease with fabric-extend(1), say how the task "
     "ended with fabric-complete(1), or give it back with fabric-release(1); each of them asks for "
     "the lease.\n\n"

@@ -83,6 +83,7 @@ Result<int> run(const Arguments& arguments) {
       options.id + " (" + std::string(to_string(definition.kind)) +
       (external ? "" : ", isolation " + std::string(to_string(definition.isolation))) + ")\n";
   TRY_STATUS(print((options.dry_run ? "would spawn " : "spawned ") + what));
+  for (const std::string& weaker : view.agent.degraded) note("weaker: " + weaker);
   if (external && !options.dry_run)
     note("it takes a task when it asks for one; next: fabric claim " + options.id + " --wait");
   return 0;

@@ -33,7 +33,7 @@ std::string workspace_facts(const StatusView& view, WallTime now) {
 }
 
 Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice& choice) {
-  const UsageList usage = live_usage(workspace);
+  const LiveUsageList usage = live_usage(workspace);
   const store::Store store = TRY(open_store(workspace));
   const StatusView view = TRY(workspace_view(workspace, TRY(store.read()), usage));
   if (choice.wanted()) {
@@ -51,21 +51,29 @@ Result<int> show_workspace(const config::Workspace& workspace, const JsonChoice&
 
 Result<int> show_one(const config::Workspace& workspace, const Arguments& arguments) {
   const std::string id = arguments.positional(0);
-  const UsageList usage = live_usage(workspace);
   const store::Store store = TRY(open_store(workspace));
   const store::ReadTxn txn = TRY(store.read());
   const WallTime now = system_clock().now();
   if (auto agent = TRY(txn.find_agent(id))) {
     const JsonChoice choice = TRY(JsonChoice::from(arguments, agent_shape()));
+    const LiveUsageList usage =
+        agent->definition.kind == AgentKind::external ? LiveUsageList() : live_usage(workspace);
     const AgentView view = TRY(view_of(txn, *std::move(agent), usage));
     TRY_STATUS(print(choice.wanted() ? agent_json(choice, view) + "\n" : agent_facts(view, now)));
     return 0;
   }
   auto task = TRY(txn.find_task(id));
-  if (!task)
-    return fail(ErrorCode::not_found,
-                printable(id) + " not found: no agent and no task has this id",
-                "'fabric agents' and 'fabric tasks' list them");
+  if (!task) {
+    const auto recurring = TRY(txn.find_recurring(id));
+    if (!recurring)
+      return fail(ErrorCode::not_found,
+                  printable(id) + " not found: no agent and no task has this id",
+                  "'fabric agents' and 'fabric tasks' list them");
+    const JsonChoice choice = TRY(JsonChoice::from(arguments, recurring_shape()));
+    TRY_STATUS(print(choice.wanted() ? recurring_json(choice, *recurring) + "\n"
+                                     : recurring_facts(*recurring, now)));
+    return 0;
+  }
   const JsonChoice choice = TRY(JsonChoice::from(arguments, task_detail_shape()));
   const TaskDetail detail = TRY(detail_of(txn, *std::move(task), now));
   TRY_STATUS(
@@ -97,7 +105,8 @@ const Command k_status_command{
     "Works without a supervisor. Where an agent and a task have the "
     "same id, the agent is shown. With "
     "an ID the JSON is that of fabric-agents(1) or fabric-tasks(1); that "
-    "of a task has its earlier attempts as well (attempts).",
+    "of a task has its earlier attempts as well (attempts), that of a recurring task is as with "
+    "'fabric tasks --recurring'.",
     k_positionals,
     {},
     {},

@@ -20,22 +20,18 @@ namespace {
 // Live use does not ring the bell; a flood of changes must not flood a slow line.
 constexpr Duration k_at_least = Duration::seconds(2);
 constexpr Duration k_at_most = Duration::millis(200);
+// A supervisor that has not answered for so long is shown as one that does not.
+constexpr Duration k_silence = Duration::seconds(4);
 
 class Top {
  public:
-  explicit Top(config::Workspace workspace) : workspace_(std::move(workspace)) {}
-
-  Status look(const store::Store& store) {
-    const MonoTime now = system_clock().monotonic();
-    if (asked_at_.ns == 0 || asked_at_ + k_at_least <= now) {
-      usage_ = live_usage(workspace_);  // asks the supervisor only, and opens no second store
-      asked_at_ = system_clock().monotonic();
-    }
-    return gatherer_.look(workspace_, TRY(store.read()), usage_, asked_at_, system_clock().now());
-  }
+  explicit Top(config::Workspace workspace)
+      : workspace_(std::move(workspace)), watch_(workspace_.control_socket()) {}
 
   Result<int> once() {
     const store::Store store = TRY(open_store(workspace_));
+    usage_ = live_usage(workspace_);
+    used_at_ = system_clock().monotonic();
     TRY_STATUS(look(store));
     std::string text;
     for (const std::string& line : top_lines(gatherer_.data(), {terminal_width(), 0}, first_))
@@ -51,6 +47,7 @@ class Top {
     Screen screen = TRY(Screen::open());
     keys_ = screen.has_keys() ? Wakeups::Keys::read : Wakeups::Keys::ignore;
     for (;;) {
+      ask();
       TRY_STATUS(look(store));
       TRY_STATUS(draw(screen));
       const std::optional<int> code = TRY(sleep(screen, wakeups));
@@ -59,6 +56,28 @@ class Top {
   }
 
  private:
+  Status look(const store::Store& store) {
+    return gatherer_.look(workspace_, TRY(store.read()), usage_, used_at_, system_clock().now());
+  }
+
+  // The answer is taken when it comes: keys work while a supervisor does not answer.
+  void ask() {
+    const MonoTime now = system_clock().monotonic();
+    if (watch_.fd() >= 0) {
+      if (asked_at_ + k_silence <= now) take({});
+    } else if (asked_at_.ns == 0 || asked_at_ + k_at_least <= now) {
+      watch_.ask();
+      asked_at_ = now;
+      if (watch_.fd() < 0) take({});  // none runs
+    }
+    gatherer_.silent(watch_.fd() >= 0 && asked_at_ + k_silence <= now);
+  }
+
+  void take(LiveUsageList usage) {
+    usage_ = std::move(usage);
+    used_at_ = system_clock().monotonic();
+  }
+
   Status draw(Screen& screen) {
     const Screen::Size size = screen.size();
     size_ = {size.columns, size.rows};
@@ -72,8 +91,13 @@ class Top {
     for (;;) {
       const MonoTime now = system_clock().monotonic();
       if (due <= now) return std::optional<int>();
-      const Wake wake = TRY(wakeups.wait(due - now, keys_));
+      const Wake wake = TRY(wakeups.wait(due - now, keys_, watch_.fd()));
       if (wake.output_gone) return fail(ErrorCode::failed, "", std::string(k_broken_pipe));
+      if (wake.answer)
+        if (auto usage = watch_.take()) {
+          take(*std::move(usage));
+          due = std::min(due, drawn_at_ + k_at_most);
+        }
       if (wake.rang) due = std::min(due, drawn_at_ + k_at_most);
       if (wake.signal == SIGWINCH || wake.signal == SIGTSTP) {
         if (wake.signal == SIGTSTP) TRY_STATUS(stop(screen));
@@ -134,8 +158,9 @@ class Top {
 
   const config::Workspace workspace_;
   TopGatherer gatherer_;
-  UsageList usage_;
-  MonoTime asked_at_, drawn_at_;
+  UsageWatch watch_;
+  LiveUsageList usage_;
+  MonoTime asked_at_, used_at_, drawn_at_;
   TopSize size_;
   size_t first_ = 0;
   Wakeups::Keys keys_ = Wakeups::Keys::ignore;

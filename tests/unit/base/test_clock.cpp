@@ -69,6 +69,18 @@ TEST_CASE("RFC 3339 with zones, fractions and leap seconds") {
         parse_rfc3339("2017-01-01T00:00:00Z").value());
 }
 
+TEST_CASE("times far apart have a distance that is long and no number gone wrong") {
+  const WallTime now = parse_rfc3339("2026-11-25T00:00:00Z").value();
+  for (const char* text :
+       {"2172-12-31T00:00:00Z", "2400-12-31T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    const WallTime then = parse_rfc3339(text).value();
+    INFO(text);
+    CHECK(then - now > Duration::seconds(int64_t{146} * 365 * 86400));
+    CHECK(now - then < Duration{});
+  }
+  CHECK(human(parse_rfc3339("9999-12-31T23:59:59Z").value() - now) == "more than 146 years");
+}
+
 TEST_CASE("what is no time is refused") {
   for (const char* text :
        {"", "2026", "2026-11-25", "2026-11-25T01:02:03", "2026-13-25T01:02:03Z",

@@ -61,6 +61,21 @@ TEST_CASE("exit records with reasons that we know are read, others are not") {
   REQUIRE(exit);
   CHECK(exit->reason == EndReason::no_progress);
   CHECK(decode_exit(record_of(wire::k_timed_out))->reason == EndReason::timed_out);
-  CHECK_FALSE(decode_exit(record_of(wire::k_no_progress + 1)));
+  CHECK_FALSE(decode_exit(record_of(wire::k_disk + 1)));
+  CHECK(decode_exit(record_of(wire::k_disk))->reason == EndReason::disk);
   CHECK_FALSE(decode_exit(record_of(-1)));
+}
+
+TEST_CASE("an init of the first version had a longer message and told less") {
+  wire::ExitRecord record{};
+  record.magic = wire::k_exit_magic_first;
+  const std::string long_message(159, 'm');
+  std::memcpy(reinterpret_cast<char*>(&record) + offsetof(wire::ExitRecord, message),
+              long_message.c_str(), long_message.size() + 1);
+  record.checksum = wire::checksum(record);
+  auto exit = decode_exit({reinterpret_cast<const char*>(&record), sizeof record});
+  REQUIRE(exit);
+  CHECK(exit->message == long_message);
+  CHECK(exit->pids_refused == 0);
+  CHECK(exit->io_written_bytes == 0);
 }

@@ -31,6 +31,7 @@ TEST_CASE("what matches and has not ended is cancelled, newest first, pending be
   q.finish(*q.claim());
   REQUIRE(q.claimed_id() == "t2");
   store::TaskFilter filter;
+  filter.limit = 0;
   SECTION("of an agent") {
     filter.agent = "a1";
     CHECK(cancelled(q, filter, true) == Ids{"t4", "t3", "t2"});
@@ -60,13 +61,19 @@ TEST_CASE("what matches and has not ended is cancelled, newest first, pending be
     filter.metadata = {{"k", "w"}};
     CHECK(cancelled(q, filter).empty());
   }
-  SECTION("however many: the limit of a listing is none here") {
+  SECTION("page by page") {
     std::vector<Task> many;
     for (int i = 0; i < 200; ++i) many.push_back(task_for("a2", "m" + std::to_string(i)));
     ok(q.schedule(many));
     filter.agent = "a2";
-    filter.limit = 50;
-    CHECK(cancelled(q, filter).size() == 201);
+    filter.limit = 150;
+    CHECK(cancelled(q, filter, true).size() == 150);
+    filter.before = q.get("m50").sequence;  // m199 to m50 were the first page
+    CHECK(cancelled(q, filter).size() == 51);
+    CHECK(q.get("m49").state == TaskState::cancelled);
+    CHECK(q.get("m50").state == TaskState::pending);
+    filter.before = 0;
+    CHECK(cancelled(q, filter).size() == 150);
   }
   require_clean(q.store());
 }
@@ -77,6 +84,7 @@ TEST_CASE("dependents that do not match go with what they need") {
                                   task_for("a2", "t3", {"t2"})}));
   store::TaskFilter filter;
   filter.agent = "a1";
+  filter.limit = 0;
   CHECK(cancelled(q, filter) == Ids{"t2", "t1"});
   CHECK(q.get("t3").state == TaskState::cancelled);
   CHECK(q.get("t3").detail == "dependency t2 cancelled");

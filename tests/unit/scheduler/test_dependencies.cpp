@@ -211,3 +211,14 @@ TEST_CASE("many that wait for one: the fan and the diamond") {
   CHECK(q.claimed_id() == "end");
   require_clean(q.store());
 }
+
+TEST_CASE("a long cycle is told by its ends") {
+  Queue q;
+  std::vector<Task> ring;
+  for (int i = 0; i < 1000; ++i)
+    ring.push_back(task_for("a1", "t" + std::to_string(i), {"t" + std::to_string((i + 1) % 1000)}));
+  const std::string said = refusal(q.schedule(ring));
+  CHECK_THAT(said, Catch::StartsWith("dependency cycle: t0 -> t1 -> ") &&
+                       Catch::Contains("t9 -> (980 more) -> t990") && Catch::EndsWith("-> t0"));
+  CHECK(said.size() < 300);
+}

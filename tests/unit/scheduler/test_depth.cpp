@@ -62,8 +62,9 @@ TEST_CASE("the workspace has a limit too") {
   ok(q.schedule(task_for("a1", "t1")));
   ok(q.schedule(task_for("a2", "t2")));
   const auto third = q.schedule(task_for("a2", "t3"));
+  // The oldest of all, in whichever queue it is.
   CHECK_THAT(refusal(third), Catch::StartsWith("the workspace is full: 2 tasks are pending, the "
-                                               "limit is 2; the oldest is t"));
+                                               "limit is 2; the oldest is t1,"));
   CHECK(third.error().hint == "wait with --wait-for-space DURATION, or raise max_pending_tasks");
 }
 

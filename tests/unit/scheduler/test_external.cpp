@@ -111,3 +111,54 @@ TEST_CASE("a lease is not for tasks that fabric runs") {
       [&](AgentScheduler& s, store::WriteTxn&) { return s.release("t1", task.attempt_id); });
   CHECK(refusal(release) == "task t1 is run by fabric, not by an external agent");
 }
+
+TEST_CASE("a leased task times out after its running time, however long or often it is leased") {
+  External q;
+  Task given = task_for("a1", "t1");
+  given.timeout = Duration::seconds(20);
+  ok(q.schedule(given));
+  const Task task = q.lease(Duration::seconds(15));
+  CHECK(task.lease_until == q.now + Duration::seconds(15));
+  q.pass(Duration::seconds(10));
+  CHECK(ok(q.extend("t1", task.attempt_id)).lease_until == q.now + Duration::seconds(10));
+  q.pass(Duration::seconds(9));
+  CHECK(q.tick() == 0);
+  q.pass(Duration::seconds(1));
+  CHECK(q.tick() == 1);
+  const Task over = q.get("t1");
+  CHECK(over.state == TaskState::timed_out);
+  CHECK(over.reason == Reason::timeout);
+  CHECK(over.detail == "ran longer than 20s");
+  CHECK(ok(q.complete("t1", task.attempt_id)).late);
+  require_clean(q.store());
+}
+
+TEST_CASE("a lease that ends before the running time gives the next claim a running time anew") {
+  External q;
+  Task given = task_for("a1", "t1");
+  given.timeout = Duration::seconds(20);
+  ok(q.schedule(given));
+  q.lease(Duration::seconds(15));
+  q.pass(Duration::seconds(15));
+  CHECK(q.tick() == 1);
+  CHECK(q.get("t1").state == TaskState::pending);
+  CHECK(q.lease(Duration::seconds(60)).lease_until == q.now + Duration::seconds(20));
+}
+
+TEST_CASE("the running time that an external agent sets holds for tasks that set none") {
+  Queue q(std::vector<std::string>{});
+  AgentDefinition person;
+  person.id = "a1";
+  person.kind = AgentKind::external;
+  person.timeout = Duration::seconds(5);
+  q.add_agent(person);
+  Task given = task_for("a1", "t1");
+  given.retry.limit = 1;
+  given.retry.on = {"timed_out"};
+  ok(q.schedule(given));
+  CHECK(q.claim("a1", Duration::seconds(60))->lease_until == q.now + Duration::seconds(5));
+  q.pass(Duration::seconds(5));
+  CHECK(q.tick() == 1);
+  CHECK(q.get("t1").state == TaskState::pending);  // its policy tries it again
+  CHECK(q.get("t1").retries == 1);
+}

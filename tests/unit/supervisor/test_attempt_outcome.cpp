@@ -125,3 +125,46 @@ TEST_CASE("an attempt that fabric could not start") {
   CHECK(o.reason == Reason::not_started);
   CHECK(o.detail == "no free slot");
 }
+
+TEST_CASE("a file beyond its limit") {
+  AttemptExit exit = ended(EndReason::exited, 0, 25);
+  Outcome o = outcome_of(exit);
+  CHECK(o.reason == Reason::file_size);
+  CHECK(o.detail == "killed for writing a file beyond the limit of 64.0 GiB");
+  AgentDefinition without;
+  without.limits.file_size_bytes = 0;  // then it sent the signal to itself
+  CHECK(fabric::outcome_of(exit, Task{}, without).reason == Reason::signal);
+}
+
+TEST_CASE("the limit of the work directory, in the words of who watches it") {
+  AttemptExit exit = ended(EndReason::disk, 0, 9);
+  exit.message = "the work directory held 2.0 GiB, more than its limit of 1.0 GiB";
+  CHECK(outcome_of(exit).reason == Reason::disk);
+  CHECK(outcome_of(exit).state == TaskState::failed);
+  CHECK(outcome_of(exit).detail == exit.message);
+}
+
+TEST_CASE("what else was met is said with what it ended of") {
+  AttemptExit exit = ended(EndReason::exited, 2);
+  exit.pids_refused = 3;
+  exit.cpu_throttled = Duration::seconds(2);
+  CHECK(outcome_of(exit).detail == "exit code 2; the limit of 512 processes refused 3 more");
+  exit.pids_refused = 0;
+  exit.memory_met = true;
+  exit.memory_peak_bytes = uint64_t{512} << 20;
+  CHECK(outcome_of(exit).detail ==
+        "exit code 2; the memory limit of 512.0 MiB killed a process of it (peak 512.0 MiB)");
+  exit = ended(EndReason::exited, 0);
+  exit.pids_refused = 3;
+  CHECK(outcome_of(exit).detail.empty());  // it came through
+  exit.stdout_dropped = uint64_t{3} << 20;
+  CHECK(outcome_of(exit).detail == "3.0 MiB of output beyond the limit of 64.0 MiB were dropped");
+  exit = ended(EndReason::timed_out, 0, 9);
+  exit.cpu_throttled = Duration::seconds(20);
+  exit.cpu = Duration::seconds(10);
+  Task task;
+  task.timeout = Duration::seconds(30);
+  CHECK(fabric::outcome_of(exit, task, {}).detail ==
+        "ran longer than 30s; its processes waited 20.0s because of the limit of 1 core (it used "
+        "10.0s)");
+}

@@ -58,3 +58,32 @@ TEST_CASE("a cancellation says what it was and what went with it") {
   CHECK(context.to_stop.empty());
   CHECK_FALSE(operations::perform("cancel", &params, txn, context));
 }
+
+TEST_CASE("a parameter of another type is refused, and never read as an absent one") {
+  Queue q;
+  ok(q.schedule(task_for("a1", "t1")));
+  Dispatcher dispatcher({}, system_clock());
+  const auto refused = [&](std::string_view method, const std::string& text) {
+    store::WriteTxn txn = ok(q.store().write());
+    operations::Context context{q.now, dispatcher, {}};
+    const json::Document params = ok(json::parse(text));
+    const auto answer = operations::perform(method, &params, txn, context);
+    INFO(method << " " << text);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().code == ErrorCode::usage);
+    CHECK_THAT(answer.error().message, Catch::StartsWith("malformed call: "));
+  };
+  for (const char* filter :
+       {R"({"agent":5})", R"({"state":null})", R"({"type":["x"]})", R"({"group":{}})",
+        R"({"metadata":"k=v"})", R"({"metadata":{"k":1}})", R"({"agent":"a1","dry_run":"yes"})"})
+    refused("cancel_matching", filter);
+  refused("complete", R"({"id":"t1","lease":1,"error":{}})");
+  refused("complete", R"({"id":"t1","lease":1,"result":7})");
+  refused("complete", R"({"id":"t1","lease":"1","result":""})");
+  refused("complete", R"({"id":"t1","lease":1,"error":"x","exit_code":0})");
+  refused("complete", R"({"id":"t1","lease":1,"error":"x","exit_code":4294967297})");
+  refused("collect", R"({"limit":1,"events":"1"})");
+  refused("pause", R"({"kind":"share","name":7})");
+  refused("change", R"({"id":"t1","payload":{"n":1}})");
+  CHECK(q.get("t1").state == TaskState::pending);
+}

@@ -39,14 +39,17 @@ limits_hold() {
     >agents/bomb/agent.toml
   fabric spawn bomb # a6
   check 'processes: the limit is written' same "$(cat "$(work_group 6)/pids.max")" 20
-  check 'processes: a fork bomb is held' code 8 fabric run bomb --id bomb --timeout 2s
+  check 'processes: a fork bomb is held' code 8 fabric run bomb --id bombed --timeout 2s
   check 'processes: it met the limit' test "$(number_in "$(work_group 6)/pids.events" max)" -gt 0
+  check 'processes: and it is said' detail_has bombed 'the limit of 20 processes refused'
+  check 'processes: and counted' test "$(fabric status bomb --json=pids_refused | sed 's/[^0-9]//g')" -gt 0
   check 'processes: nothing is left' same "$(cat "$(work_group 6)/pids.current")" 0
 
   fabric spawn spin --cpu 0.2 -- sh -c 'while :; do :; done' # a7
   check 'cpu: the limit is written' same "$(cat "$(work_group 7)/cpu.max")" '20000 100000'
-  check 'cpu: a loop times out' code 8 fabric run spin --id spin --timeout 2s
+  check 'cpu: a loop times out' code 8 fabric run spin --id spun --timeout 2s
   check 'cpu: it was throttled' test "$(number_in "$(work_group 7)/cpu.stat" nr_throttled)" -gt 5
+  check 'cpu: and it is said' detail_has spun 'because of the limit of 0.2 cores (it used'
   check 'cpu: what it used is counted' cpu_tenths_between spin 2 9
 
   fabric spawn daemon -- sh -c 'setsid sh -c "trap \"\" HUP TERM; sleep 1002" & echo done' # a8
@@ -70,6 +73,36 @@ limits_hold() {
   for task in w1 w2; do fabric schedule worker --id $task --wait >/dev/null; done
   check 'a worker answers' fabric result w1
   check 'the same process answers again' same "$(fabric result w2)" "$(fabric result w1)"
+
+  # shellcheck disable=SC2016  # for the agent's shell
+  fabric spawn fill --disk 4M -- sh -c 'i=0; while [ $i -lt 100 ]; do
+    i=$((i + 1)); head -c 200000 /dev/zero >f$i; usleep 50000; done' # a11
+  check 'disk: who fills the work directory ends' code 137 fabric run fill --id filled
+  check 'disk: and it is said' field_is filled reason disk
+  check 'disk: with the limit' detail_has filled 'more than its limit of 4.0 MiB'
+  rm .fabric/agents/fill/work/f*
+  check 'disk: nothing is left frozen' code 8 fabric run fill --id room --timeout 300ms
+
+  fabric spawn hold -- sh -c 'head -c 20000000 /dev/zero >/tmp/x; echo ready; sleep 1003' # a12
+  fabric schedule hold --id hold >/dev/null
+  check 'use: a task holds what it holds' until_true 20 holds 20000000 40000000
+  check 'use: fabric stats shows it' stats_has '  hold '
+  fabric cancel hold >/dev/null
+}
+
+detail_has() {
+  case $(field_of "$1" detail) in *"$2"*) return 0 ;; esac
+  fabric status "$1"
+  return 1
+}
+stats_has() {
+  case $(fabric stats) in *"$1"*) return 0 ;; esac
+  fabric stats
+  return 1
+}
+# Of the one attempt that runs; of the whole sandbox it is more.
+holds() {
+  between "$(fabric stats hold --json | sed -n 's/.*"attempts":.*"memory_bytes":\([0-9]*\).*/\1/p')" "$1" "$2"
 }
 
 used() { fabric status "$1" --json | sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p"; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "supervisor/event_loop.hpp"
+#include "base/event_loop.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -7,7 +7,7 @@
 #include <array>
 #include <thread>
 
-#include "supervisor/event_loop.hpp"
+#include "base/event_loop.hpp"
 #include "tests/unit/scheduler/helpers.hpp"
 
 using namespace fabric;

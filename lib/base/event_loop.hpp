@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The supervisor's I/O thread: descriptors (epoll), timers, and work posted by other threads. All
-// but post() is for the thread that calls run().
+// A thread that waits for descriptors (epoll), timers, and work posted by other threads: the
+// supervisor's I/O thread, the egress process. All but post() is for the thread that calls run().
 #pragma once
 
 #include <cstdint>

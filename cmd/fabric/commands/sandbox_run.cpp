@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/size.hpp"
+#include "config/settings.hpp"
+#include "fabric/commands.hpp"
+#include "fabric/output.hpp"
+#include "fabric/sandbox_flags.hpp"
+#include "fabric/session.hpp"
+#include "fabric/text.hpp"
+#include "isolation/isolation_manager.hpp"
+
+namespace fabric::cmd {
+namespace {
+
+constexpr int k_timed_out = 8;
+
+struct Options {
+  AgentDefinition sandbox;
+  std::string work;  // "": none, an empty one in memory
+  OneCommand command;
+  bool die_with_parent = false;
+};
+
+bool is_or_holds(const std::string& directory, const std::string& other) {
+  return directory == "/" || other == directory || other.starts_with(directory + "/");
+}
+
+// Why the current directory should not be handed over just because one stands in it.
+std::string_view not_for_work(const std::string& directory) {
+  const char* home = std::getenv("HOME");
+  if (directory == "/") return "the whole machine";
+  if (home && *home == '/' && is_or_holds(directory, home)) return "your home directory";
+  for (const char* system : {"/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin",
+                             "/sys", "/usr", "/var/lib"})
+    if (is_or_holds(directory, system) || is_or_holds(system, directory)) return "the system's";
+  return {};
+}
+
+Result<std::string> work_directory(const std::optional<std::string>& named) {
+  if (named) return *named;
+  std::error_code error;
+  const std::string current = std::filesystem::current_path(error);
+  if (error) return fail(ErrorCode::failed, "the current directory: " + error.message());
+  const std::string_view why = not_for_work(current);
+  if (why.empty()) return current;
+  note("/work is empty and in memory: the current directory is " + std::string(why) +
+       " ('--work .' hands it over all the same)");
+  return "";
+}
+
+// Nothing of ours is handed on but what a terminal program needs.
+std::vector<std::string> environment(const Metadata& given) {
+  std::vector<std::pair<std::string, std::string>> all{
+      {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+      {"HOME", "/work"},
+      {"LANG", "C.UTF-8"},
+      {"USER", "agent"}};
+  if (const char* terminal = std::getenv("TERM")) all.emplace_back("TERM", terminal);
+  for (const auto& [name, value] : given) {
+    auto at = std::find_if(all.begin(), all.end(), [&](const auto& e) { return e.first == name; });
+    if (at == all.end())
+      all.emplace_back(name, value);
+    else
+      at->second = value;
+  }
+  std::vector<std::string> out;
+  out.reserve(all.size());
+  for (const auto& [name, value] : all) out.push_back(name + "=" + value);
+  return out;
+}
+
+Result<Options> read_options(const Arguments& arguments) {
+  Options options;
+  config::AgentFlags flags;
+  TRY_STATUS(read_sandbox_flags(arguments, flags));
+  if (arguments.value("--work") != "none") options.work = TRY(work_directory(flags.work));
+  flags.work.reset();  // it is /work already
+  options.sandbox = TRY(config::sandbox_of_flags(flags));
+  options.command.timeout =
+      TRY(parsed(arguments, "--timeout", parse_duration)).value_or(Duration{});
+  options.command.grace =
+      TRY(parsed(arguments, "--grace", parse_duration)).value_or(options.command.grace);
+  options.die_with_parent = arguments.has("--die-with-parent");
+  if (arguments.tail().empty())
+    return fail(ErrorCode::usage, "sandbox run: no command",
+                "write it after --: fabric sandbox run -- COMMAND");
+  options.command.argv = arguments.tail();
+  options.command.env = environment(options.sandbox.env);
+  options.command.terminal = ::isatty(0) == 1 && ::tcgetpgrp(0) == ::getpgrp();
+  return options;
+}
+
+int exit_code_of(const AttemptExit& exit, const Options& options) {
+  switch (exit.reason) {
+    case EndReason::not_started:
+      note(exit.message);
+      return exit.exit_code;
+    case EndReason::timed_out:
+      note("stopped: it ran longer than " + to_string(options.command.timeout));
+      return k_timed_out;
+    case EndReason::memory:
+      note("killed: it needed more memory than " + human_size(options.sandbox.limits.memory_bytes) +
+           " (--memory)");
+      break;
+    default:
+      break;
+  }
+  return exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
+}
+
+Result<int> run(const Arguments& arguments) {
+  const Options options = TRY(read_options(arguments));
+  if (options.die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  SandboxSpec spec;
+  spec.name = "sandbox";
+  spec.level = options.sandbox.isolation;
+  spec.limits = options.sandbox.limits;
+  spec.options = options.sandbox.sandbox;
+  spec.work_dir = options.work;
+  auto end = IsolationManager::run_once(TRY(init_binary()), spec, options.command);
+  if (!end && end.error().code == ErrorCode::unavailable) {
+    print_error(end.error());
+    return static_cast<int>(ErrorCode::unavailable);
+  }
+  if (!end) return fail(std::move(end).error());
+  for (const std::string& weaker : end->degraded) note("weaker: " + weaker);
+  return exit_code_of(end->exit, options);
+}
+
+constexpr Option k_before[] = {
+    {"--timeout", "", "DURATION", "Stop it after this long (exit code 8), for example 30s."},
+    {"--grace", "", "DURATION", "How long it has between SIGTERM and SIGKILL then. Default: 5s."},
+};
+constexpr Option k_after[] = {
+    {"--die-with-parent", "", "", "End, with all that is in the sandbox, when our parent does.",
+     Takes::nothing},
+};
+constexpr auto k_options = with_sandbox_options(k_before, k_after);
+constexpr Example k_examples[] = {
+    {"fabric sandbox run -- make test", "The current directory is /work inside, nothing else is."},
+    {"fabric sandbox run --work none --memory 64M -- python3 - <script.py",
+     "Nothing of yours is inside; the script comes on standard input."}};
+
+}  // namespace
+
+const Command k_sandbox_run_command{
+    "sandbox run",
+    Group::agents,
+    "run one command in a sandbox of its own",
+    "No workspace, agent or supervisor is needed, and nothing is left of the sandbox. It has the "
+    "walls and the default limits of an agent: the host's system directories read-only, no network "
+    "but a loopback of its own, 512M of memory, one processor core, 512 processes.\n\n"
+    "The current directory is /work inside, and may be changed; --work DIR takes another, --work "
+    "none an empty one in memory. The root directory, your home directory and those of the system "
+    "are handed over only when they are named. The environment is clean but for TERM; --env adds "
+    "to it.\n\n"
+    "Standard input, output and error are the command's own, without anything in between, and so "
+    "is the terminal. Signals are passed on. When fabric dies, everything in the sandbox dies.\n\n"
+    "The exit code is the command's: 128+n when signal n ended it, 8 when it ran too long, 126 "
+    "when "
+    "it could not be started, 127 when it was not found, 9 when this machine cannot build what was "
+    "asked for, 125 when fabric itself failed.",
+    {},
+    k_options,
+    "COMMAND...",
+    k_examples,
+    nullptr,
+    run,
+    /*in_workspace=*/false,
+    /*gives_task_code=*/true};
+
+}  // namespace fabric::cmd

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/path_plan.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <sstream>
+
+#include "isolation/host_path.hpp"
+#include "isolation/path_glob.hpp"
+#include "isolation/path_nodes.hpp"
+#include "isolation/tree_walk.hpp"
+#include "model/sandbox_rules.hpp"
+
+namespace fabric {
+
+namespace {
+
+constexpr size_t k_most_trees = 64;  // each is a descriptor of one message (SCM_MAX_FD is 253)
+const std::string k_work = "/work";
+
+class Planner {
+ public:
+  explicit Planner(const PathRequest& request) : request_(request) {}
+
+  Result<PathPlan> run() {
+    TRY_STATUS(add_work());
+    if (!request_.walls) return std::move(plan_);
+    TRY_STATUS(add_trees());
+    TRY_STATUS(add_common_git_dirs());
+    if (trees_.size() > k_most_trees)
+      return fail(ErrorCode::usage, "more than 64 directories of the host in one sandbox",
+                  "give it a directory that holds several of them");
+    TRY_STATUS(add_rules(request_.options.hidden, true));
+    TRY_STATUS(add_rules(request_.options.no_write, false));
+    for (const HostTree& tree : trees_) TRY_STATUS(protect(tree));
+    TRY_STATUS(prepare_mount_points());
+    nodes_.emit(plan_.steps, plan_.trees);
+    return std::move(plan_);
+  }
+
+ private:
+  Status add_work() {
+    const std::string& named = request_.options.work;
+    plan_.own_work = named.empty();
+    if (named.empty() && request_.own_work.empty()) {  // one in memory
+      plan_.work.inside = k_work;
+      return {};
+    }
+    const std::string host =
+        TRY(resolve_host_path(named.empty() ? request_.own_work : named, changeable_));
+    if (!std::filesystem::is_directory(host))
+      return fail(ErrorCode::usage, host + ": not a directory");
+    plan_.work = {host, k_work, false};
+    if (!plan_.own_work) TRY_STATUS(check_workspace(plan_.work));
+    changeable_.push_back(host);
+    PathNode& node = nodes_.at(k_work);
+    node.tree = plan_.work;
+    node.work = true;
+    if (!plan_.own_work) trees_.push_back(plan_.work);
+    return {};
+  }
+
+  // Those that can be changed first, parents before what is in them: links in them are not
+  // followed.
+  Status add_trees() {
+    for (const bool read_only : {false, true}) {
+      std::vector<PathRule> rules;
+      for (const std::string& text :
+           read_only ? request_.options.read_only : request_.options.read_write)
+        rules.push_back(TRY(parse_path_rule(text)));
+      std::sort(rules.begin(), rules.end(),
+                [](const PathRule& a, const PathRule& b) { return a.host.size() < b.host.size(); });
+      for (const PathRule& rule : rules) TRY_STATUS(add_tree(rule, read_only));
+    }
+    return {};
+  }
+
+  Status add_tree(const PathRule& rule, bool read_only) {
+    for (const char* reserved : {"/proc", "/dev", "/sys"})
+      if (is_beneath(rule.inside, reserved))
+        return fail(ErrorCode::usage, rule.inside + ": a sandbox has its own " + reserved,
+                    "choose another place: HOST:INSIDE");
+    HostTree tree{TRY(resolve_host_path(rule.host, changeable_)), rule.inside, read_only};
+    TRY_STATUS(check_workspace(tree));
+    PathNode& node = nodes_.at(tree.inside);
+    node.tree = tree;  // a read-only one comes later, and wins
+    node.work = false;
+    if (!read_only) changeable_.push_back(tree.host);
+    std::erase_if(trees_, [&](const HostTree& other) { return other.inside == tree.inside; });
+    trees_.push_back(std::move(tree));
+    return {};
+  }
+
+  // A worktree or a submodule keeps its objects in the repository that it belongs to.
+  Status add_common_git_dirs() {
+    if (!request_.options.protect_git) return {};
+    const std::vector<HostTree> named = trees_;
+    for (const HostTree& tree : named) {
+      if (tree.read_only || !std::filesystem::is_directory(tree.host)) continue;
+      auto found = TRY(find_common_git_dir(tree.host, tree.inside));
+      if (!found) continue;
+      const PathNode* there = nodes_.tree_of(found->inside);
+      if (there != nullptr) {
+        const HostTree& t = *there->tree;
+        if (join_path(t.host, relative_to(found->inside, t.inside)) == found->host) continue;
+      }
+      TRY_STATUS(add_tree({found->host, found->inside}, false));
+    }
+    return {};
+  }
+
+  // What steers fabric is no agent's: who writes it chooses what runs, and with which rights.
+  Status check_workspace(const HostTree& tree) const {
+    const std::string& root = request_.workspace;
+    if (root.empty()) return {};
+    const std::string state = root + "/.fabric";
+    if (!tree.read_only && tree.host != root && is_beneath(root, tree.host))
+      return fail(ErrorCode::denied,
+                  tree.host + " holds the workspace " + root + ": what is above it can steer it",
+                  "name the workspace itself or directories in it");
+    if (is_beneath(tree.host, state) && !is_work_of_an_agent(tree.host, state))
+      return fail(ErrorCode::denied, tree.host + " is fabric's own state", "leave it out");
+    if (tree.read_only) return {};
+    for (const char* name : {"/fabric.toml", "/policies", "/agents"})
+      if (is_beneath(tree.host, root + name))
+        return fail(ErrorCode::denied, tree.host + " steers fabric; no agent may change it",
+                    "use --ro");
+    return {};
+  }
+
+  static bool is_work_of_an_agent(const std::string& host, const std::string& state) {
+    const std::string rest = relative_to(host, state);
+    if (!rest.starts_with("agents/")) return false;
+    const size_t id_end = rest.find('/', 7);
+    return id_end != std::string::npos && is_beneath(rest.substr(id_end), "/work");
+  }
+
+  // Short ones first: nothing is made or pinned in what is hidden anyway.
+  Status add_rules(std::vector<std::string> rules, bool hide) {
+    std::sort(rules.begin(), rules.end(),
+              [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+    for (const std::string& text : rules) {
+      const std::string path = TRY(parse_inside_path(text));
+      if (is_pattern(path))
+        TRY_STATUS(deny_matches(path, hide));
+      else
+        TRY_STATUS(deny(path, hide, Stand::file));
+    }
+    return {};
+  }
+
+  // Those that exist now; where the pattern says nothing of a tree there is nothing to look at.
+  Status deny_matches(const std::string& pattern, bool hide) {
+    const std::string fixed = fixed_part(pattern);
+    std::vector<HostTree> places = trees_;
+    if (nodes_.at(k_work).work && plan_.own_work) places.push_back(plan_.work);
+    for (const HostTree& tree : places) {
+      if (!is_beneath(fixed, tree.inside) && !is_beneath(tree.inside, fixed)) continue;
+      auto root = open_resolved(tree.host, O_PATH | O_DIRECTORY);
+      if (!root) continue;  // a file
+      const std::string start =
+          is_beneath(fixed, tree.inside) ? relative_to(fixed, tree.inside) : "";
+      std::vector<std::string> found;
+      TRY_STATUS(walk_tree(*root, start, [&](const std::string& at, std::vector<TreeEntry>& in) {
+        std::erase_if(in, [&](const TreeEntry& entry) {
+          const std::string path = join_path(join_path(tree.inside, at), entry.name);
+          if (entry.link || !matches_pattern(pattern, path)) return false;
+          found.push_back(path);
+          return true;
+        });
+        return Status();
+      }));
+      for (const std::string& path : found)
+        if (nodes_.tree_of(path)->tree->inside == tree.inside)
+          TRY_STATUS(deny(path, hide, Stand::none));
+    }
+    return {};
+  }
+
+  Status deny(const std::string& inside, bool hide, Stand stand) {
+    const PathNode* place = nodes_.tree_of(inside);
+    if (place == nullptr) return deny_outside_of_trees(inside, hide);
+    if (nodes_.in_hidden(inside)) return {};
+    const HostTree tree = *place->tree;
+    const bool made = hide || !tree.read_only;
+    if (inside != tree.inside) {
+      const bool there =
+          TRY(look_at(tree, inside, !tree.read_only, made ? stand : Stand::none, hide));
+      if (!there) return {};
+    }
+    PathNode& node = nodes_.at(inside);
+    (hide ? node.hide : node.no_write) = true;
+    if (inside == tree.inside && !hide && node.tree) node.tree->read_only = true;
+    return {};
+  }
+
+  // The system directories, which are read-only: only hiding what is there means anything. They
+  // cannot hold an agent's links.
+  Status deny_outside_of_trees(const std::string& inside, bool hide) {
+    for (const char* own : {"/tmp", "/dev/shm"})
+      if (is_beneath(inside, own))
+        return fail(ErrorCode::usage,
+                    inside + " is memory of the agent's own: nothing is there yet",
+                    "leave the rule out");
+    if (!hide) return {};
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(inside, error);
+    PathNode& node = nodes_.at(error ? inside : real.string());
+    node.hide = node.if_exists = true;
+    return {};
+  }
+
+  // Whether something will be at `inside` in `tree`: it exists, or placeholders stand for it and
+  // for its directories. Pins what is on the way. Links on the way are refused: what is behind them
+  // has another name, under which it would stay reachable.
+  Result<bool> look_at(const HostTree& tree, const std::string& inside, bool pin, Stand stand,
+                       bool hide = false) {
+    const std::string relative = relative_to(inside, tree.inside);
+    auto root = open_resolved(tree.host, O_PATH | O_DIRECTORY);
+    if (!root) return fail(ErrorCode::usage, inside + ": " + tree.host + " is not a directory");
+    std::vector<std::string> pins;
+    for (size_t end = 0; end != relative.size();) {
+      end = std::min(relative.find('/', end + (end == 0 ? 0 : 1)), relative.size());
+      const std::string at = relative.substr(0, end);
+      const bool last = end == relative.size();
+      const std::string host = join_path(tree.host, at);
+      const Stand planned = planned_at(host);
+      // A file that we make: nothing will be in it.
+      if (planned != Stand::none && !last && planned != Stand::directory) return false;
+      const PathKind kind = planned != Stand::none ? PathKind::directory : kind_beneath(*root, at);
+      if (kind == PathKind::link)
+        return fail(ErrorCode::usage, host + " is a link, which cannot be hidden or protected",
+                    "name what it points to; for a repository's hooks or config: --no-protect-git");
+      if (kind == PathKind::absent && stand == Stand::none) return false;
+      // Where we cannot make it the agent cannot either: it has no more rights than we.
+      if (const int why = kind == PathKind::absent ? cannot_make_in(tree, at) : 0) {
+        if (!hide || why == EROFS) return false;
+        return fail(ErrorCode::usage, host + " does not exist, and its name cannot be taken",
+                    "make it, or leave the rule out");
+      }
+      if (kind == PathKind::absent)
+        plan_.wanted.push_back({tree.host, at, last ? stand : Stand::directory});
+      else if (!last && kind != PathKind::directory)
+        return fail(ErrorCode::usage,
+                    host + " is not a directory, so " + inside + " cannot be in it",
+                    "correct the rule");
+      else
+        plan_.present.push_back(host);
+      if (!last) pins.push_back(join_path(tree.inside, at));
+    }
+    if (pin)
+      for (const std::string& at : pins) nodes_.at(at).pin = true;
+    return true;
+  }
+
+  [[nodiscard]] Stand planned_at(const std::string& host) const {
+    for (const Placeholder& planned : plan_.wanted)
+      if (join_path(planned.tree, planned.relative) == host) return planned.stand;
+    return Stand::none;
+  }
+
+  // An errno, or 0. A directory that is not there yet will be ours.
+  static int cannot_make_in(const HostTree& tree, const std::string& relative) {
+    const size_t slash = relative.rfind('/');
+    const std::string parent =
+        slash == std::string::npos ? tree.host : join_path(tree.host, relative.substr(0, slash));
+    const bool may = ::faccessat(AT_FDCWD, parent.c_str(), W_OK, AT_EACCESS) == 0;
+    return may || errno == ENOENT ? 0 : errno;
+  }
+
+  // Of one tree that the user named: the workspace's files, repositories, and other file systems
+  // than ordinary ones.
+  Status protect(const HostTree& tree) {
+    const std::string& root = request_.workspace;
+    if (!root.empty() && is_beneath(root, tree.host)) {
+      const std::string at = join_path(tree.inside, relative_to(root, tree.host));
+      TRY_STATUS(deny(join_path(at, ".fabric"), true, Stand::directory));
+      if (!tree.read_only) {
+        TRY_STATUS(deny(join_path(at, "fabric.toml"), false, Stand::none));
+        for (const char* name : {"policies", "agents"})
+          TRY_STATUS(deny(join_path(at, name), false, Stand::directory));
+      }
+    }
+    TRY_STATUS(cover_special_mounts(tree));
+    if (tree.read_only || !request_.options.protect_git) return {};
+    auto directory = open_resolved(tree.host, O_PATH | O_DIRECTORY);
+    if (!directory) return {};
+    for (const ProtectedPath& path : TRY(find_protected_paths(*directory))) {
+      const std::string inside = join_path(tree.inside, path.relative);
+      if (nodes_.tree_of(inside)->tree->inside != tree.inside || nodes_.in_hidden(inside)) continue;
+      TRY_STATUS(deny(inside, path.hide, path.stand));
+    }
+    return {};
+  }
+
+  // A recursive mount brings file systems that are about the machine: /proc of the host would show
+  // its processes.
+  Status cover_special_mounts(const HostTree& tree) {
+    if (tree.host == "/")
+      for (const char* name : {"proc", "sys", "dev", "run"})
+        if (std::filesystem::is_directory(std::string("/") + name))
+          nodes_.at(join_path(tree.inside, name)).hide = true;
+    std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
+    for (std::string line; std::getline(mounts, line);) {
+      std::istringstream words(line);
+      std::string skip, point, word, type;
+      words >> skip >> skip >> skip >> skip >> point;
+      while (words >> word && word != "-") {
+      }
+      words >> type;
+      if (point == tree.host || !is_beneath(point, tree.host) || !is_special(type)) continue;
+      nodes_.at(join_path(tree.inside, relative_to(point, tree.host))).hide = true;
+    }
+    return {};
+  }
+
+  static bool is_special(const std::string& type) {
+    static constexpr std::array k_types = {
+        "proc",     "sysfs",     "cgroup",     "cgroup2", "devpts",    "devtmpfs",    "mqueue",
+        "debugfs",  "tracefs",   "securityfs", "pstore",  "bpf",       "configfs",    "fusectl",
+        "efivarfs", "hugetlbfs", "autofs",     "nsfs",    "selinuxfs", "binfmt_misc", "rpc_pipefs"};
+    return std::find(k_types.begin(), k_types.end(), type) != k_types.end();
+  }
+
+  // A tree is mounted on something: in another tree that must exist, or be made for the while.
+  Status prepare_mount_points() {
+    for (const HostTree& tree : trees_) {
+      if (tree.inside == k_work || nodes_.in_hidden(tree.inside)) continue;
+      const size_t slash = tree.inside.rfind('/');
+      const PathNode* place = slash == 0 ? nullptr : nodes_.tree_of(tree.inside.substr(0, slash));
+      if (place == nullptr) continue;
+      const HostTree below = *place->tree;
+      const bool directory = std::filesystem::is_directory(tree.host);
+      const Stand stand = below.read_only ? Stand::none
+                          : directory     ? Stand::directory
+                                          : Stand::file;
+      const bool pin = !below.read_only && tree.read_only;
+      if (!TRY(look_at(below, tree.inside, pin, stand)))
+        return fail(ErrorCode::usage,
+                    tree.inside + " is not in " + below.host + ", which is read-only",
+                    "make it, or choose another place: HOST:INSIDE");
+    }
+    return {};
+  }
+
+  const PathRequest& request_;
+  PathPlan plan_;
+  PathNodes nodes_;
+  std::vector<HostTree> trees_;  // that the user named, the work directory among them
+  std::vector<std::string> changeable_;
+};
+
+}  // namespace
+
+Result<PathPlan> plan_paths(const PathRequest& request) { return Planner(request).run(); }
+
+}  // namespace fabric

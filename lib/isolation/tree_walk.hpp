@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every directory of a tree, without following links and without recursion.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace fabric {
+
+struct TreeEntry {
+  std::string name;
+  bool directory = false;
+  bool link = false;
+};
+// Called with a directory ("" or "a/b", relative to the root) and what is in it. What it erases is
+// not descended into.
+using TreeVisitor = std::function<Status(const std::string&, std::vector<TreeEntry>&)>;
+
+// Directories that vanish or cannot be read are passed over. More than two million entries are
+// refused: looking at them would take longer than starting an agent may.
+Status walk_tree(const Fd& root, const std::string& start, const TreeVisitor& visit);
+
+}  // namespace fabric
