@@ -93,6 +93,31 @@ nothing_new() {
   [ "$status" -ne 0 ]
 }
 
+@test "system call policies hold, and nothing waits for somebody who would be told" {
+  requires root namespaces python3
+  outside
+  cat >try <<'PYTHON'
+import ctypes, errno, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*a): return "ok" if libc.syscall(*a) >= 0 else errno.errorcode[ctypes.get_errno()]
+for _ in range(1000): socket = call(41, 40, 1, 0)
+open("x", "w").close()
+thread = threading.Thread(target=print, args=(socket, call(90, b"x", 0o4755), call(101, 0, 0, 0, 0)))
+thread.start()
+thread.join()
+PYTHON
+  expect_equal "$(python3 try | cut -d' ' -f2)" ok
+  box() { timeout 20 "$FABRIC" sandbox run "$@"; }
+  expect_equal "$(box -- python3 try)" "EAFNOSUPPORT EPERM EPERM"
+  expect_equal "$(box --seccomp default+other-processes -- python3 try)" "EAFNOSUPPORT EPERM ok"
+  expect_equal "$(box --seccomp permissive -- python3 try)" "EAFNOSUPPORT EPERM ok"
+  expect_equal "$(box --seccomp strict -- python3 try)" "ENOSYS EPERM EPERM"
+  run -125 --separate-stderr box --seccomp default+mounts -- true
+  expect_match "$stderr" 'is a wall'
+  run -125 --separate-stderr box --seccomp default+nonsense -- true
+  expect_match "$stderr" "no group 'nonsense'"
+}
+
 @test "memory beyond the limit is said" {
   requires root namespaces cgroups python3
   outside

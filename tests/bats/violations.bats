@@ -56,6 +56,28 @@ denied() { [ -n "$(fabric violations "$@" --json)" ]; }
   fabric violations a --json | jq -e '.kind == "memory" and .rule == "isolation.memory_mb = 32" and .source == "limit" and .task == "t"'
 }
 
+@test "the limits of files and of the work directory are violations too" {
+  fabric spawn a --file-size 1M -- sh -c 'exec head -c 2M /dev/zero >f'
+  fabric schedule a --id t --wait || true
+  wait_until 10 denied a
+  fabric violations a --json | jq -e '.kind == "file_size" and .rule == "isolation.file_size = \"1M\"" and .allow == "isolation.file_size = \"2M\"" and .task == "t"'
+}
+
+@test "what the egress process refuses is told with the rule that would allow it" {
+  requires root namespaces
+  fabric spawn a --egress allowed.test -- python3 -c '
+import socket, sys, time
+for where in ("other.test", 443), ("192.0.2.1", 80):
+  try: socket.create_connection(where, 5)
+  except OSError: pass
+time.sleep(0.5) # the refusal comes by another way than the end of the task
+sys.exit(1)'
+  fabric schedule a --id t --wait || true
+  wait_until 10 denied a
+  fabric violations a --json | jq -es 'map(select(.what == "other.test"))[0] | .kind == "name" and .source == "egress" and .rule == "not listed" and .task == "t" and .allow == "isolation.egress = [\"other.test\"]" and .hint == false'
+  expect_match "$(fabric status t --json | jq -r .detail)" 'likely: .* was denied \(not listed\); isolation.egress = '
+}
+
 @test "--follow tells what happens from now on" {
   fabric spawn a -- python3 -c "$vsock"
   env --default-signal=INT "$FABRIC" violations --follow --json >out &

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <fstream>
 #include <set>
 
@@ -113,10 +114,62 @@ TEST_CASE("seccomp: every wall of the default policy stands in all three") {
     CHECK_FALSE(verdict(*f, SYS_ioctl, {0, 0x541d}).empty());
     CHECK_FALSE(verdict(*f, SYS_ioctl, {0, 0x100005412}).empty());
     CHECK_FALSE(verdict(*f, SYS_ioctl, {0, 0x401c5820}).empty());
-    CHECK_FALSE(verdict(*f, 469).empty());  // file_setattr
-    CHECK_FALSE(verdict(*f, 457).empty());  // statmount
+    CHECK_FALSE(verdict(*f, SYS_ioctl, {0, 0x40086602}).empty());
+    CHECK_FALSE(verdict(*f, SYS_ioctl, {0, 0x40046602}).empty());
+    CHECK(verdict(*f, SYS_ioctl, {0, 0x80086601}).empty());  // FS_IOC_GETFLAGS
+    // statmount, listmount, open_tree_attr, file_setattr
+    for (long newer : {457, 458, 467, 469}) CHECK_FALSE(verdict(*f, newer).empty());
+    CHECK_FALSE(verdict(*f, SYS_openat2).empty());
     CHECK_FALSE(verdict(*f, SYS_socket, {40, 1, 0}).empty());
     CHECK(verdict(*f, SYS_socket, {2, 1, 0}).empty());
+  }
+}
+
+TEST_CASE("seccomp: no policy lets set-user-id programs be made, and all let others be") {
+  constexpr uint64_t k_create = 0100, k_nameless = 020200000;
+  for (const char* name : {"default", "strict", "permissive"}) {
+    const auto f = filter(name);
+    for (uint64_t mode = 0; mode < 010000; ++mode) {
+      const bool fine = (mode & 06000) == 0;
+      INFO(name << " " << std::oct << mode);
+      const auto check = [&](bool allowed, long number, std::array<uint64_t, 6> arguments) {
+        const std::string rule = verdict(*f, number, arguments);
+        if (allowed ? !rule.empty() : !rule.starts_with("set-user-id by")) FAIL_CHECK(rule);
+      };
+      for (long number : {SYS_chmod, SYS_fchmod, SYS_creat, SYS_mknod})
+        check(fine, number, {1, mode | 0100000});
+      for (long number : {SYS_fchmodat, SYS_mknodat, 452}) check(fine, number, {1, 1, mode});
+      for (const uint64_t more : {0U, 1U, 2U, 02001U, 02000000U, 0x7fbf0000U}) {
+        check(fine, SYS_open, {1, k_create | more, mode});
+        check(fine, SYS_openat, {1, 1, k_create | more, mode});
+        check(fine, SYS_open, {1, k_nameless | more, mode});
+        check(fine, SYS_openat, {1, 1, k_nameless | more, mode});
+        check(fine, SYS_open, {1, k_create | k_nameless | more, mode});
+        check(fine, SYS_openat, {1, 1, k_create | k_nameless | more, mode});
+        // The mode means nothing where nothing is made.
+        check(true, SYS_open, {1, more, mode});
+        check(true, SYS_openat, {1, 1, more, mode});
+      }
+    }
+  }
+}
+
+TEST_CASE("seccomp: the filter that was compiled at build time is the default policy") {
+  const auto policy = built_in_seccomp_policy("default");
+  REQUIRE(policy);
+  const auto now = compile_seccomp_policy(*policy);
+  REQUIRE(now);
+  const SeccompFilter& then = *filter("default");
+  CHECK(&then == &builtin_seccomp_filter());
+  REQUIRE(then.program.size() == now->program.size());
+  CHECK(std::memcmp(then.program.data(), now->program.data(),
+                    then.program.size() * sizeof(wire::Instruction)) == 0);
+  REQUIRE(then.rules.size() == now->rules.size());
+  for (size_t i = 0; i < then.rules.size(); ++i) {
+    CHECK(then.rules[i].name == now->rules[i].name);
+    CHECK(then.rules[i].error == now->rules[i].error);
+    CHECK(then.rules[i].arguments == now->rules[i].arguments);
+    CHECK(then.rules[i].report == now->rules[i].report);
   }
 }
 

@@ -36,6 +36,10 @@ TEST_CASE("violations: calls are named with what matters of them") {
   CHECK(words(SYS_mount, {}) == "mount");
   CHECK(words(457, {}) == "statmount");
   CHECK(words(99999, {}) == "call 99999");
+  CHECK(words(SYS_ioctl, {0, 0x40086602}) == "ioctl(FS_IOC_SETFLAGS)");
+  CHECK(words(SYS_chmod, {0, 04755}) == "chmod(mode 04755)");
+  CHECK(words(452, {0, 0, 0102755}) == "fchmodat2(mode 02755)");
+  CHECK(words(SYS_openat, {0, 0, 0101, 06755}) == "openat(mode 06755)");
 }
 
 TEST_CASE("violations: the last words of programs are hints") {
@@ -73,6 +77,48 @@ TEST_CASE("violations: what is no hint, and what is hostile") {
   v.what = std::string(1000, '\x1b');
   tidy(v);
   CHECK(v.what == std::string(300, '?'));
+}
+
+TEST_CASE("violations: what the egress process refuses") {
+  const auto said = [](const EgressRefused& refused) {
+    const Violation v = egress_violation(refused);
+    CHECK(v.source == ViolationSource::egress);
+    CHECK_FALSE(v.hint);
+    return std::string(to_string(v.kind)) + " " + v.what + " | " + v.rule + " | " + v.allow;
+  };
+  EgressRefused refused;
+  refused.kind = "name";
+  refused.host = "a.example.com";
+  refused.allow = "a.example.com";
+  refused.why = "no rule names a.example.com";
+  CHECK(said(refused) ==
+        "name a.example.com | not listed | isolation.egress = [\"a.example.com\"]");
+  refused.kind = "connect";
+  refused.port = 22;
+  refused.allow = "a.example.com:22";
+  CHECK(said(refused) ==
+        "connect a.example.com:22 | not listed | isolation.egress = [\"a.example.com:22\"]");
+  refused.kind = "address";
+  refused.address = "10.0.0.1";
+  refused.why = "the name resolves to an address that is private";
+  refused.rule = "a.example.com";
+  refused.allow = "a.example.com:22+private";
+  CHECK(said(refused) ==
+        "connect a.example.com:22 (the name resolves to an address that is private) | "
+        "a.example.com | isolation.egress = [\"a.example.com:22+private\"]");
+  refused.allow = "x\"]\nagent.command = [\"evil";
+  CHECK(egress_violation(refused).allow.empty());
+  refused = {};
+  refused.kind = "connect";
+  refused.address = "2001:db8::1";
+  refused.port = 80;
+  CHECK(said(refused) == "connect [2001:db8::1]:80 | not listed | ");
+  refused = {};
+  refused.kind = "rate";
+  refused.why = "more than 256 connections at once";
+  refused.count = 7;
+  CHECK(said(refused) == "connect connection | more than 256 connections at once | ");
+  CHECK(egress_violation(refused).count == 7);
 }
 
 TEST_CASE("violations: in one sentence") {
