@@ -53,8 +53,7 @@ class Reporter {
     uint64_t more = 0;  // since the first was sent
     WallTime last_at;
   };
-  void add_refusal(const std::string& sandbox, const Refusal& refusal, uint64_t count,
-                   WallTime at);
+  void add_refusal(const std::string& sandbox, const Refusal& refusal, uint64_t count, WallTime at);
   void add_usage(const std::string& sandbox, const std::string& host, HostMeter& meter);
   void add(uint64_t sequence, std::string packet);
 

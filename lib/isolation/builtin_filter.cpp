@@ -4,9 +4,12 @@
 namespace fabric {
 
 const SeccompFilter& builtin_seccomp_filter() {
-  static const SeccompFilter filter{
+  static const SeccompFilter filter{{
 #include "isolation/builtin_filter.inc"
-  };
+                                    },
+                                    {
+#include "isolation/builtin_rules.inc"
+                                    }};
   return filter;
 }
 

@@ -74,7 +74,8 @@ constexpr std::string_view k_head =
     "table does not say \"not reported\". The report is made by the sandbox's init, which answers\n"
     "the call through a seccomp listener; allowed calls cost nothing. A process can have one such\n"
     "listener: a program that brings a sandbox with a listener of its own gets EBUSY, and needs a\n"
-    "policy with `report = false`. Where fabric itself runs below a listener, and in `fabric sandbox\n"
+    "policy with `report = false`. Where fabric itself runs below a listener, and in `fabric "
+    "sandbox\n"
     "run`, denials are not reported, only enforced.\n";
 
 }  // namespace

@@ -46,8 +46,8 @@ std::optional<Violation> limit_violation(Reason reason, const Limits& limits) {
   const uint64_t mebibytes = limits.memory_bytes >> 20;
   switch (reason) {
     case Reason::memory:
-      return with(ViolationKind::memory, "memory", "isolation.memory_mb",
-                  std::to_string(mebibytes), std::to_string(2 * mebibytes));
+      return with(ViolationKind::memory, "memory", "isolation.memory_mb", std::to_string(mebibytes),
+                  std::to_string(2 * mebibytes));
     case Reason::disk:
       return with(ViolationKind::disk, "disk", "isolation.disk", quoted(limits.disk_bytes),
                   quoted(2 * limits.disk_bytes));
@@ -75,8 +75,7 @@ void SupervisorCore::report_refused(const std::string& id, const EgressRefused& 
   Violation violation = egress_violation(refused);
   if (!violation.at.set()) violation.at = clock_.now();
   const Entry* entry = find(id);
-  if (entry != nullptr && entry->host)
-    violation.task = entry->host->runner().task_at(violation.at);
+  if (entry != nullptr && entry->host) violation.task = entry->host->runner().task_at(violation.at);
   report(id, std::move(violation));
 }
 
