@@ -122,11 +122,14 @@ Error IsolationManager::State::explained(Error error, const SandboxSpec& spec) {
   return namespaces_lacking(features);
 }
 
-Status IsolationManager::check(const SandboxSpec& spec) const {
-  TRY_STATUS(check_spec(spec, state_->probed()));
+Status IsolationManager::State::check(const SandboxSpec& spec, const HostFeatures& known) const {
+  TRY_STATUS(check_spec(spec, known));
   if (spec.limits.io_weight == 0) return {};
-  return check_io_weight(state_->cgroups,
-                         spec.options.work.empty() ? spec.work_dir : spec.options.work);
+  return check_io_weight(cgroups, spec.options.work.empty() ? spec.work_dir : spec.options.work);
+}
+
+Status IsolationManager::check(const SandboxSpec& spec) const {
+  return state_->check(spec, state_->probed());
 }
 
 Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, const PathPlan& paths,
@@ -262,7 +265,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {
-  TRY_STATUS(in_context(check_spec(spec, state_->features), spec.name));
+  TRY_STATUS(in_context(state_->check(spec, state_->features), spec.name));
   auto made = state_->build(spec);
   if (made) return made;
   (void)remove_sandbox_cgroup(state_->cgroups, spec.cgroup, k_patience);

@@ -37,6 +37,7 @@ struct IsolationManager::State {
   // The parts that every sandbox shares.
   Status prepare(bool whole = true);  // or all but host_plan
   const HostFeatures& probed();
+  [[nodiscard]] Status check(const SandboxSpec& spec, const HostFeatures& known) const;
   // What failed, or that this machine has not got what it takes: asked only when something failed.
   Error explained(Error error, const SandboxSpec& spec);
   Result<Fd> work_tree(const SandboxSpec& spec, const PathPlan& paths, IdPair agent,

@@ -285,8 +285,8 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   HostFeatures everything;              // what is lacking shows when it is tried
   everything.memory = everything.cpu = everything.pids = everything.namespaces = true;
   everything.landlock_abi = k_least_landlock;
-  TRY_STATUS(check_spec(asked, everything));
   TRY_STATUS(check_alone(asked));
+  TRY_STATUS(check_spec(asked, everything));
   State state;
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
