@@ -111,6 +111,8 @@ int64_t monotonic_ns();
 // loop.cpp
 [[noreturn]] void run(Init& init);
 void shut_down(Init& init, int64_t grace);
+// Everything that ended: main processes, and whatever their children left to us.
+void reap_dead(Init& init);
 
 // start.cpp: starts an attempt, or records why it could not be.
 struct StartMessage {

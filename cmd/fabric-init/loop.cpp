@@ -34,10 +34,7 @@ void shut_down(Init& init, int64_t grace) {
   }
 }
 
-namespace {
-
-// Everything that ended: main processes, and whatever their children left to us.
-void reap(Init& init) {
+void reap_dead(Init& init) {
   for (;;) {
     siginfo_t info{};
     rusage usage{};
@@ -50,6 +47,12 @@ void reap(Init& init) {
       break;
     }
   }
+}
+
+namespace {
+
+void reap(Init& init) {
+  reap_dead(init);
   for (uint32_t i = 0; i < init.slot_count(); ++i) settle(init, init.slots[i]);
 }
 
