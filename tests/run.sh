@@ -59,7 +59,7 @@ ctests() {
   if [ "${all:-0}" = 0 ]; then bad=1; fi
   if [ "$bad" -gt 0 ]; then
     cat "$log"
-    failing "ctest $preset: $(sed -n 's/^ *[0-9]* - \([^ ]*\) (.*/\1/p' "$log" | tr '\n' ' ')"
+    failing "ctest $preset: $(sed -n 's/^[[:space:]]*[0-9]* - \([^ ]*\) (.*/\1/p' "$log" | tr '\n' ' ')"
   fi
   count "ctest $preset" "$good" "$bad"
 }
