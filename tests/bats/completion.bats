@@ -29,7 +29,7 @@ candidates() { fabric __complete "$@" | cut -f1 | tr '\n' ' '; }
 @test "the bash adaptor offers them" {
   run --separate-stderr bash -c "PATH='$(dirname "$FABRIC")':\$PATH; source <('$FABRIC' completion bash);
     COMP_WORDS=(fabric st); COMP_CWORD=1; _fabric; echo \"\${COMPREPLY[*]}\""
-  expect_equal "$output" 'status store'
+  expect_equal "$output" 'status stats store'
 }
 
 @test "completion of an unknown shell is refused" {

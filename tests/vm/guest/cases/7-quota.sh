@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # As root, on a file system that keeps project quotas.
 # shellcheck source=/dev/null
@@ -32,6 +33,7 @@ check 'who would leave the project cannot' code 1 fabric run leave
 check 'and holds no more either' test "$(du -sk .fabric/agents/leave/work | cut -f1)" -le 2048
 mkdir out && chattr -p 7 out
 check 'outside that does work' test "$(lsattr -pd out | sed 's/ *\([0-9]*\).*/\1/')" = 7
+# shellcheck disable=SC2016 # $i is the inner shell's
 fabric spawn inodes --disk 1M -- sh -c 'i=0; while [ $i -lt 1500 ]; do i=$((i + 1)); : >$i || exit 1; done'
 check 'nor can it be filled with empty files' code 1 fabric run inodes
 
