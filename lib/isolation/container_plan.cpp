@@ -91,9 +91,11 @@ Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, const Limit
   TRY_STATUS(add_rights(plan, root));
   plan.push_back({wire::k_directory, "", "etc", 0755});
   const std::string uid = std::to_string(inside.uid), gid = std::to_string(inside.gid);
+  const std::string user = inside.uid == 0 ? "root" : "agent";
   add_account(plan, root, "etc/passwd", inside.uid,
-              "agent:x:" + uid + ":" + gid + ":agent:/work:/bin/sh\n");
-  add_account(plan, root, "etc/group", inside.gid, "agent:x:" + gid + ":\n");
+              user + ":x:" + uid + ":" + gid + ":" + user + ":/work:/bin/sh\n");
+  add_account(plan, root, "etc/group", inside.gid,
+              std::string(inside.gid == 0 ? "root" : "agent") + ":x:" + gid + ":\n");
   plan.push_back({wire::k_text_file, k_hosts_text, "etc/hosts"});
   plan.push_back({wire::k_work, "", "work"});
   add_memory(plan, limits);
