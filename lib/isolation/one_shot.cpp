@@ -136,16 +136,22 @@ Result<AttemptExit> await_end(const Fd& socket, const Signals& signals) {
 
 class Run {
  public:
-  Run(const SandboxSpec& asked, const OneCommand& command) : asked_(asked), command_(command) {}
+  Run(const SandboxSpec& asked, const OneCommand& command, ContainerRoot root)
+      : asked_(asked), command_(command), root_(std::move(root)) {}
 
   template <class State>
   Result<OneEnd> run(State& state) {
-    const bool walls = asked_.level == IsolationLevel::process;
+    const bool walls = asked_.level != IsolationLevel::none;
     const bool change_user = walls && state.self.uid == 0;
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
-    if (change_user) uid_ = id;
-    const IdPair agent = change_user ? IdPair{id, id} : state.self;
-    paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
+    if (asked_.level == IsolationLevel::container)
+      container_ = TRY(prepare_container(asked_, std::move(root_), state.self));
+    const IdPair agent = container_    ? container_->agent(state.self)
+                         : change_user ? IdPair{id, id}
+                                       : state.self;
+    if (change_user) uid_ = agent.uid;
+    paths_ = TRY(
+        plan_paths({asked_.options, "", "", container_ ? container_->root.directory : "", walls}));
     if (walls) TRY_STATUS(take_names());
     if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state, agent));
@@ -160,6 +166,7 @@ class Run {
       descriptors.push_back(work.get());
     }
     if (!OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
+    if (container_ && change_user) TRY_STATUS(groups_.hand_over(agent.uid, agent.gid));
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
     TRY_STATUS(send_start(ours_, command_));
@@ -217,13 +224,14 @@ class Run {
     how.setup = theirs.get();
     how.dev_null = state.dev_null.get();
     how.into_cgroup = groups_.into();
-    how.namespaces = asked_.level == IsolationLevel::process;
+    how.namespaces = asked_.level != IsolationLevel::none;
     how.user_namespace = how.namespaces && state.self.uid != 0;
+    if (container_) map_ids(*container_, how);
     init_ = TRY(launch(how));
     theirs.reset();
-    state.host_plan = make_host_plan();
+    if (!container_) state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
-    InitSpec spec = TRY(state.describe(asked_, paths_, agent));
+    InitSpec spec = TRY(state.describe(asked_, paths_, agent, container_ ? &*container_ : nullptr));
     spec.flags |= wire::k_one_shot;
     if (command_.terminal) spec.flags |= wire::k_terminal;
     if (groups_.hold_the_init()) {  // describe() knows of none
@@ -239,6 +247,11 @@ class Run {
     std::vector<Fd> trees;
     if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
     std::vector<int> descriptors;
+    ContainerParts layers;
+    if (container_) {
+      layers = TRY(open_container(*container_, state.maps, asked_, end_.degraded));
+      descriptors = layers.descriptors(*container_);
+    }
     for (const Fd& tree : trees) descriptors.push_back(tree.get());
     return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
@@ -253,6 +266,8 @@ class Run {
   Launched init_;
   OneEnd end_;
   PathPlan paths_;
+  ContainerRoot root_;
+  std::optional<Container> container_;
   std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
@@ -291,7 +306,17 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
-  Run run(asked, command);
+  ContainerRoot root;
+  if (asked.level == IsolationLevel::container) root = TRY(find_container_root(asked, init_binary));
+  OneCommand wanted = command;
+  if (wanted.argv.empty()) {
+    wanted.argv = root.image.entrypoint;
+    wanted.argv.insert(wanted.argv.end(), root.image.command.begin(), root.image.command.end());
+  }
+  if (wanted.argv.empty())
+    return fail(ErrorCode::usage, "no command, and no image that names one", "write it after --");
+  // From here on signals are the command's.
+  Run run(asked, wanted, std::move(root));
   auto end = run.run(state);
   if (end) return end;
   run.abandon();
