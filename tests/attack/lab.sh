@@ -60,10 +60,18 @@ done
 rm -f /etc/resolv.conf
 echo 'nameserver 127.0.0.1' >/etc/resolv.conf
 cat >>/etc/hosts <<END
-1.1.1.1 listed.attacked.test a.wild.attacked.test
+1.1.1.1 listed.attacked.test a.wild.attacked.test b.wild.attacked.test bad.wild.attacked.test
 8.8.8.8 other.attacked.test wild.attacked.test evilwild.attacked.test notlisted.attacked.test
 8.8.8.8 listed.attacked.test.other.attacked.test
-127.0.0.1 rebind.wild.attacked.test
+127.0.0.1 loopback.rebind.attacked.test
+10.20.30.40 own.rebind.attacked.test
+192.168.1.1 lan.rebind.attacked.test
+169.254.169.254 metadata.rebind.attacked.test metadata.attacked.test
+100.100.100.200 cgnat.rebind.attacked.test
+::1 loopback6.rebind.attacked.test
+64:ff9b::7f00:1 nat64.rebind.attacked.test
+2002:7f00:1:: 6to4.rebind.attacked.test
+fd00:ec2::254 metadata6.rebind.attacked.test
 END
 
 # --- what must not be reached
@@ -188,9 +196,9 @@ word='^[a-z0-9-]* \(BLOCKED\|SUCCEEDED\|TRIED\|UNAVAILABLE\) '
 take() { grep -a "$word" | grep -av '^$' >>"$lab"/inside; }
 look() { $attack check "$lab" >>"$lab"/seen; }
 
-batch() {
+batch() { # NAMES [AGENT]
   list=$(asked "$1")
-  [ -z "$list" ] || inside plain 60 "$list" | take
+  [ -z "$list" ] || inside "${2:-plain}" 60 "$list" | take
 }
 alone() { # AGENT SECONDS PROBE
   inside "$1" "$2" "$3" >"$lab"/output
@@ -238,7 +246,7 @@ fi
 if agent_rules; then each "$(names $GIT; names $PATHS)" alone rules 20; else pending $GIT "$missing"; pending $PATHS "$missing"; fi
 unreached=
 if agent_egress; then
-  each "$(names $EGRESS)" alone egress 20
+  batch "$(names $EGRESS $OWN_TASK)" egress
 elif [ -n "$unreached" ]; then # a fault, not a lack
   for probe in $(names $EGRESS); do echo "$probe UNAVAILABLE $unreached" >>"$lab"/inside; done
 else
