@@ -62,7 +62,7 @@ struct probe_list {
 };
 extern const struct probe_list fs_read, fs_write, fs_mount, fs_rules, kern_calls, kern_namespaces,
     kern_files, kern_self, proc_others, proc_life, proc_terminal, res_counts, res_memory, secrets,
-    net_reach, net_sockets, net_egress, net_speech;
+    net_reach, net_sockets, net_egress, net_speech, secrets_inject;
 #define PROBES(name, table) const struct probe_list name = {table, sizeof table / sizeof *table}
 
 const struct probe* find_probe(const char* name);

@@ -13,6 +13,8 @@ context_file=/usr/local/lib/attack/context
 
 agent_rules() { false; }
 agent_egress() { false; }
+agent_keys() { false; }
+agent_inject() { false; }
 agent_disk() { false; }
 agent_flood() { false; }
 sibling_start() { false; }
@@ -50,7 +52,10 @@ if [ "$DRIVER" = fabric ]; then
     chown "$ATTACKER" "$lab"/w "$lab"/state
     fabric init >"$lab"/spawned 2>&1 || return 1
     # The suite is not held back because the machine is busy.
-    printf '[scheduler]\npressure_cpu = "none"\npressure_memory = "none"\n' >"$lab"/w/fabric.toml
+    {
+      printf '[scheduler]\npressure_cpu = "none"\npressure_memory = "none"\n'
+      [ ! -e "$lab"/authority.pem ] || printf '[egress]\nauthorities = "%s/authority.pem"\n' "$lab"
+    } >"$lab"/w/fabric.toml
     chown "$ATTACKER" "$lab"/w/fabric.toml
     printf 'memory_mb = 256\npids = 64\n' >"$lab"/limits
     { cat "$lab"/limits; echo 'cpu_cores = 0.2'; } >"$lab"/limits.spin
@@ -108,6 +113,11 @@ if [ "$DRIVER" = fabric ]; then
     # What is listed has to be reachable, else a refusal proves nothing.
     unreached=$(fabric run egress --timeout 20s --payload '{"mode":"control","probes":""}' 2>&1)
     if [ "$unreached" = REACHED ]; then unreached=; else unreached="what is listed cannot be reached: $unreached" && return 1; fi
+  }
+  agent_keys() { optional keys "secrets = [\"key=file:$lab/token\"]"; }
+  agent_inject() {
+    optional inject 'egress = ["api.attacked.test:8443+private"]' "secrets = [\"key=file:$lab/token\"]" \
+      'inject = ["api=api.attacked.test:8443,secret=key"]'
   }
   agent_flood() { :; }
   agent_disk() { optional disk 'disk = "64M"'; }

@@ -15,7 +15,11 @@ static char* load(const char* directory, const char* name) {
   return text;
 }
 
-/* What follows NAME in its last line; false when there is none. */
+static bool starts(const char* text, const char* word) {
+  return !strncmp(text, word, strlen(word));
+}
+
+/* What follows NAME in its last line, or in one that says SUCCEEDED; false when there is none. */
 static bool line_of(const char* text, const char* name, char* rest, size_t size) {
   char key[80];
   bool found = false;
@@ -24,12 +28,9 @@ static bool line_of(const char* text, const char* name, char* rest, size_t size)
     at += strlen(key);
     snprintf(rest, size, "%.*s", (int)strcspn(at, "\n"), at);
     found = true;
+    if (starts(rest, "SUCCEEDED")) break; /* it may run in several agents */
   }
   return found;
-}
-
-static bool starts(const char* text, const char* word) {
-  return !strncmp(text, word, strlen(word));
 }
 
 int judge(const char* directory, int verbose) {

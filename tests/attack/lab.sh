@@ -37,7 +37,7 @@ for name in root home run dev/shm tmp; do
 done
 lab=/srv/$NAME
 BUILD=$lab/build here=$lab/scripts
-mkdir -p "$lab"/out "$lab"/out/files "$lab"/bare "$lab"/bare/w/.fabric/run "$lab"/bare/w/.fabric/store "$lab"/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
+mkdir -p /run/secrets "$lab"/out "$lab"/out/files "$lab"/bare "$lab"/bare/w/.fabric/run "$lab"/bare/w/.fabric/store "$lab"/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
 chmod 777 "$lab/bare" "$lab/out/files"
 mkdir -p /var/lib /var/log /var/tmp
 chmod 755 /root /root/.ssh "$lab"
@@ -57,10 +57,12 @@ done
 for address in fd00:ec2::254 64:ff9b::7f00:1 2002:7f00:1:: 2606:4700::1111; do
   ip -6 addr add $address/128 dev lo nodad 2>/dev/null || ip -6 addr add $address/128 dev lo
 done
+# Outside everybody may have ping sockets, so that it means something that inside nobody has.
+echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range 2>/dev/null
 rm -f /etc/resolv.conf
 echo 'nameserver 127.0.0.1' >/etc/resolv.conf
 cat >>/etc/hosts <<END
-1.1.1.1 listed.attacked.test a.wild.attacked.test b.wild.attacked.test bad.wild.attacked.test
+1.1.1.1 api.attacked.test listed.attacked.test a.wild.attacked.test b.wild.attacked.test bad.wild.attacked.test
 8.8.8.8 other.attacked.test wild.attacked.test evilwild.attacked.test notlisted.attacked.test
 8.8.8.8 listed.attacked.test.other.attacked.test
 127.0.0.1 loopback.rebind.attacked.test
@@ -85,6 +87,16 @@ chmod 4755 $programs/suid
 attack=$programs/attack
 server=$($attack outside "$lab" "$ATTACK_UID") || die 'what must not be reached is not there'
 export HOST_TOKEN=
+injecting=
+start_injecting() { # the host of a secret that is injected, with a certificate of its own
+  command -v python3 >/dev/null && command -v openssl >/dev/null || return 1
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=api.attacked.test \
+    -addext subjectAltName=DNS:api.attacked.test -keyout "$lab"/authority.key -out "$lab"/authority.pem 2>/dev/null || return 1
+  chmod 644 "$lab"/authority.pem
+  python3 "$here"/inject_server.py "$lab" >/dev/null 2>"$lab"/injecting-errors &
+  injecting=$!
+}
+start_injecting
 context() { echo "$1 $2" >>"$lab"/context; }
 context workspace "$lab"/bare/w
 context host_name host-of-attack
@@ -143,7 +155,17 @@ make_rules() { # what the agent `rules` finds in its work directory
   echo fixed >"$1/fixed/file"
   chmod -R a+rwX "$1"
 }
+wait_for() { # WHAT COMMAND...: until it succeeds, 10 s
+  what=$1 tries=200
+  shift
+  until "$@"; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || die "no $what: $(cat "$lab"/injecting-errors)"
+    sleep 0.05
+  done
+}
 outside() {
+  [ -z "$injecting" ] || wait_for 'host of the secret' test -e "$lab"/injecting
   cd "$lab"/bare || exit 2
   all=$(asked "$(names 0 $((PATHS | GIT)))")
   [ -z "$all" ] || $attack with "$lab" 0 $attack bare "$lab" "$ATTACK_UID" "$all" >"$lab"/bare-words 2>"$lab"/bare-errors || echo "bare: exit $?" >>"$lab"/bare-errors
@@ -247,19 +269,25 @@ if agent_rules; then each "$(names $GIT; names $PATHS)" alone rules 20; else pen
 unreached=
 if agent_egress; then
   batch "$(names $EGRESS $OWN_TASK)" egress
+  # With a list of hosts, all that has nothing to do with it stays shut.
+  batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)) | grep '^net-')" egress
 elif [ -n "$unreached" ]; then # a fault, not a lack
   for probe in $(names $EGRESS); do echo "$probe UNAVAILABLE $unreached" >>"$lab"/inside; done
 else
   pending $EGRESS "$missing"
 fi
 if agent_disk; then each "$(names $DISK)" alone disk 20; else pending $DISK "$missing"; fi
-pending $SECRETS 'not written'
-pending $INJECT 'not written'
+if agent_keys; then batch "$(names $SECRETS)" keys; else pending $SECRETS "$missing"; fi
+if [ -n "$injecting" ]; then
+  if agent_inject; then batch "$(names $INJECT)" inject; else pending $INJECT "$missing"; fi
+else
+  pending $INJECT 'no python3 or openssl'
+fi
 driver_finish
 look
 # Whoever was reached has written it down.
 cat "$lab"/hits >>"$lab"/seen
-kill "$server" 2>/dev/null
+kill "$server" $injecting 2>/dev/null
 
 if [ "$ATTACKER" = 0 ]; then who=root; else who='an ordinary user'; fi
 echo "== $DRIVER, level $LEVEL, started by $who"

@@ -10,9 +10,10 @@
 #include "attack.h"
 
 static const struct probe_list* const lists[] = {
-    &fs_read,    &fs_write,  &fs_mount,    &fs_rules,    &kern_calls,    &kern_namespaces,
-    &kern_files, &kern_self, &proc_others, &proc_life,   &proc_terminal, &res_counts,
-    &res_memory, &secrets,   &net_reach,   &net_sockets, &net_egress,    &net_speech};
+    &fs_read,         &fs_write,   &fs_mount,   &fs_rules,      &kern_calls,
+    &kern_namespaces, &kern_files, &kern_self,  &proc_others,   &proc_life,
+    &proc_terminal,   &res_counts, &res_memory, &secrets,       &net_reach,
+    &net_sockets,     &net_egress, &net_speech, &secrets_inject};
 enum { k_lists = sizeof lists / sizeof *lists, k_patience_ms = 8000 };
 
 const struct probe* current;

@@ -266,7 +266,7 @@ int serve_outside(const char* directory, unsigned uid) {
   static const char* const copies[] = {"/root/.ssh/id_ed25519",    "/home/attacked/.netrc",
                                        "/etc/attacked-secret",     "/run/attacked-secret",
                                        "/var/lib/attacked-secret", "/var/log/attacked",
-                                       "/dev/shm/attacked-secret"};
+                                       "/dev/shm/attacked-secret", "/run/secrets/key"};
   for (size_t i = 0; i < sizeof copies / sizeof *copies; ++i) write_file(copies[i], banner);
   static const int ports[] = {5353, 80, 443, 53, 853, 22};
   for (size_t i = 0; i < sizeof ports / sizeof *ports; ++i) listen_on(ports[i]);
