@@ -248,12 +248,14 @@ enum MountKind : uint32_t {
   k_cover,     // target shows nothing; argument: k_if_exists, k_cover_open
   k_close,     // target, covered with k_cover_open, becomes read-only
   k_allow,     // Landlock: what may be done beneath target; argument: rights of <linux/landlock.h>
+  k_pattern,   // what matches target beneath source is protected; argument: k_pattern_hides
 };
 enum MountArgument : uint32_t {
   k_tree_read_only = 1,
   k_tree_given = 2,  // a descriptor of the spec, in order; else the path in `source` is opened
   k_if_exists = 4,
   k_cover_open = 8,  // directories for further trees can be made in it
+  k_pattern_hides = 16,
 };
 constexpr uint32_t k_max_trees = 64;
 // Bits of Landlock as of its fifth version; the init leaves out what the kernel does not know.

@@ -46,6 +46,7 @@ enum {
   SECRETS = 0x800,
   DISK = 0x1000,
   INJECT = 0x2000,
+  HOSTED = 0x4000, /* a rule about a path; lab.sh changes something there first (host_change) */
 };
 
 struct probe {

@@ -104,7 +104,7 @@ if [ "$DRIVER" = fabric ]; then
     mkdir -p "$lab"/rules
     make_rules "$lab"/rules
     chown -R "$ATTACKER" "$lab"/rules
-    optional rules "work = \"$lab/rules\"" 'hide = ["/work/hidden", "/work/hidden-later", "/work/deep/a/hidden"]' \
+    optional rules "work = \"$lab/rules\"" 'hide = ["/work/hidden", "/work/hidden-later", "/work/deep/a/hidden", "/work/**/*.key"]' \
       'no_write = ["/work/fixed", "/work/fixed-later", "/work/deep/open/fixed"]'
   }
   agent_egress() {

@@ -116,8 +116,8 @@ $attack prepare "$lab" || exit 2
 
 # flags of attack.h
 OWN_TASK=1 TIME_OUT=4 LEAVES=8 SPINS=16 FLOODS=32 SIBLING=64
-PATHS=0x100 GIT=0x200 EGRESS=0x400 SECRETS=0x800 DISK=0x1000 INJECT=0x2000
-ALL_OPTIONS=0x3f00
+PATHS=0x100 GIT=0x200 EGRESS=0x400 SECRETS=0x800 DISK=0x1000 INJECT=0x2000 HOSTED=0x4000
+ALL_OPTIONS=0x7f00
 names() { $attack list "$1" "${2:-0}"; }
 # asked NAMES: those of them that were asked for on the command line, with commas
 wanted=$*
@@ -152,9 +152,25 @@ make_rules() { # what the agent `rules` finds in its work directory
   echo 'ref: refs/heads/main' >"$1/repo/.git/HEAD"
   cp "$lab"/token "$1/hidden/secret"
   cp "$lab"/token "$1/deep/a/hidden/secret"
+  cp "$lab"/token "$1/deep/one.key"
   echo fixed >"$1/fixed/file"
   chmod -R a+rwX "$1"
 }
+# host_change DIRECTORY PROBE: what happens there outside before the probe, as editors and git do it
+host_change() (
+  cd "$1" || exit 1
+  case $2 in
+    fs-host-config) cp repo/.git/config repo/.git/config.lock && mv repo/.git/config.lock repo/.git/config ;;
+    fs-host-hooks) cp -r repo/.git/hooks repo/.git/others && rm -rf repo/.git/hooks && mv repo/.git/others repo/.git/hooks ;;
+    fs-host-fixed) echo fixed >fixed/new && mv fixed/new fixed/file ;;
+    fs-host-hidden) mkdir other && cp "$lab"/token other/secret && rm -rf hidden && mv other hidden ;;
+    fs-host-later) rm -rf hidden-later && mkdir hidden-later && cp "$lab"/token hidden-later/secret ;;
+    fs-glob-late) cp "$lab"/token deep/two.key ;;
+    fs-glob-late-directory) mkdir late && cp "$lab"/token late/three.key ;;
+  esac
+  chmod -R a+rwX . 2>/dev/null
+  chown -R "$3" . 2>/dev/null
+)
 wait_for() { # WHAT COMMAND...: until it succeeds, 10 s
   what=$1 tries=200
   shift
@@ -167,12 +183,13 @@ wait_for() { # WHAT COMMAND...: until it succeeds, 10 s
 outside() {
   [ -z "$injecting" ] || wait_for 'host of the secret' test -e "$lab"/injecting
   cd "$lab"/bare || exit 2
-  all=$(asked "$(names 0 $((PATHS | GIT)))")
+  all=$(asked "$(names 0 $((PATHS | GIT | HOSTED)))")
   [ -z "$all" ] || $attack with "$lab" 0 $attack bare "$lab" "$ATTACK_UID" "$all" >"$lab"/bare-words 2>"$lab"/bare-errors || echo "bare: exit $?" >>"$lab"/bare-errors
   # These change what the next one finds.
-  for probe in $(asked "$(names $GIT; names $PATHS)" | tr , ' '); do
+  for probe in $(asked "$(names $GIT; names $PATHS; names $HOSTED)" | tr , ' '); do
     rm -rf "$lab"/bare/rules
     make_rules "$lab"/bare/rules
+    host_change "$lab"/bare/rules "$probe" "$ATTACK_UID"
     chown -R "$ATTACK_UID" "$lab"/bare/rules
     cd "$lab"/bare/rules && $attack bare "$lab" "$ATTACK_UID" "$probe" >>"$lab"/bare-words
   done
@@ -265,7 +282,16 @@ if [ -n "$(asked "$(names $SIBLING)")" ]; then
   if sibling_start; then each "$(names $SIBLING)" alone pair 20; else pending $SIBLING 'no two attempts at once'; fi
   sibling_stop
 fi
-if agent_rules; then each "$(names $GIT; names $PATHS)" alone rules 20; else pending $GIT "$missing"; pending $PATHS "$missing"; fi
+after_host() {
+  host_change "$lab"/rules "$1" "$ATTACKER"
+  alone rules 20 "$1"
+}
+if agent_rules; then
+  each "$(names $GIT; names $PATHS)" alone rules 20
+  each "$(names $HOSTED)" after_host
+else
+  for flag in $GIT $PATHS $HOSTED; do pending $flag "$missing"; done
+fi
 unreached=
 if agent_egress; then
   batch "$(names $EGRESS $OWN_TASK)" egress

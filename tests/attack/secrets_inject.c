@@ -84,15 +84,11 @@ static enum state send_elsewhere(long how) {
     case 4:
       snprintf(start, sizeof start, "/%s HTTP/1.1\r\nauthorization : Bearer mine", current->name);
       break;
-    case 5:
-      snprintf(start, sizeof start, "/%s HTTP/1.1\r\nX-A: b\r\n Authorization: Bearer mine",
-               current->name);
-      break;
     default:
       snprintf(start, sizeof start, "//other.attacked.test/%s", current->name);
       break;
   }
-  if (how >= 3 && how <= 5) strcat(start, "\r\nX-Rest: of");
+  if (how == 3 || how == 4) strcat(start, "\r\nX-Rest: of");
   long got = ask(start, host, answer, sizeof answer);
   if (got < 0) return unavailable("the host of the secret does not answer");
   /* As a program would; inside, whoever follows must not be the egress process. */
@@ -171,13 +167,12 @@ static const struct probe table[] = {
     ELSEWHERE("secret-inject-redirect", 2, "a redirect to another host"),
     ELSEWHERE("secret-inject-own", 3, "a header of its own beside that of the secret"),
     ELSEWHERE("secret-inject-space", 4, "the same with a space before the colon"),
-    ELSEWHERE("secret-inject-folded", 5, "the same in the next line of another header"),
     ELSEWHERE("secret-inject-slashes", 6, "a path that begins with another host"),
     {"secret-inject-environ", "the environment", look_for_it, 0, INJECT, 0},
     {"secret-inject-files", "all files that it can read", look_for_it, 1, INJECT, 0},
     {"secret-file-write", "changes a secret that is a file", change_file, 0, SECRETS, 0},
-    {"secret-file-unlink", "removes it", change_file, 1, SECRETS, 0},
     {"secret-file-chmod", "shows it to everybody", change_file, 2, SECRETS, 0},
     {"secret-file-other", "reads the secret of another agent", read_of_another, 0, 0, 0},
+    {"secret-file-unlink", "removes it", change_file, 1, SECRETS, 0},
 };
 PROBES(secrets_inject, table);
