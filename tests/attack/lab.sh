@@ -309,6 +309,11 @@ if [ -n "$injecting" ]; then
 else
   pending $INJECT 'no python3 or openssl'
 fi
+dishonest=0
+if [ "$DRIVER" = fabric ] && [ -z "$wanted" ]; then
+  # shellcheck source=/dev/null
+  . "$here/honesty.sh" >"$lab"/honesty
+fi
 driver_finish
 look
 # Whoever was reached has written it down.
@@ -324,4 +329,5 @@ if [ -n "${without_groups:-}" ]; then
   echo "THROUGH   hon-no-cgroup: $without_groups"
   status=1
 fi
-[ $status = 0 ]
+[ ! -s "$lab"/honesty ] || cat "$lab"/honesty
+[ $status = 0 ] && [ "$dishonest" = 0 ]
