@@ -136,6 +136,7 @@ class SupervisorCore {
   void report(const std::string& id, Violation violation);
   void report_refused(const std::string& id, const EgressRefused& refused);
   void say_what_was_denied(const std::string& id, const Task& task, Outcome& outcome);
+  void explain_outcome(const std::string& id, const Task& task, Outcome& outcome);
 
   // calls.cpp
   void call(const control::Call& call, Responder responder);

@@ -83,11 +83,20 @@ void SupervisorCore::report_refused(const std::string& id, const EgressRefused& 
   if (!violation.at.set()) violation.at = clock_.now();
   const Entry* entry = find(id);
   if (entry != nullptr && entry->host) violation.task = entry->host->runner().task_at(violation.at);
+  // It counts for a second before it says so: the task may have ended since.
+  if (entry != nullptr && violation.task.empty())
+    violation.task = violations_->task_denied_the_same(entry->agent, violation);
   report(id, std::move(violation));
 }
 
 void SupervisorCore::say_what_was_denied(const std::string& id, const Task& task,
                                          Outcome& outcome) {
+  explain_outcome(id, task, outcome);
+  // Who has seen the end of a task and asks what it was denied finds it.
+  violations_->write_now();
+}
+
+void SupervisorCore::explain_outcome(const std::string& id, const Task& task, Outcome& outcome) {
   const Entry* entry = find(id);
   if (entry == nullptr) return;
   for (Violation& limit : limits_met(outcome, entry->agent.definition)) {

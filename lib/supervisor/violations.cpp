@@ -12,6 +12,7 @@ constexpr size_t k_kept_a_second = 16;  // different ones of an agent
 constexpr size_t k_recent = 64;         // of an agent, for the reasons of its tasks
 constexpr size_t k_most_lines = 256;
 constexpr Duration k_pause = Duration::seconds(1);
+constexpr Duration k_still_the_same = Duration::seconds(5);
 
 template <class Found>
 bool count_up(Found found, Found end, const Violation& violation) {
@@ -103,6 +104,18 @@ std::string ViolationLog::likely(const Agent& agent, const Task& task) const {
     if (best == nullptr || best->hint || !v.hint) best = &v;
   }
   return best != nullptr ? explain_violation(*best) : "";
+}
+
+std::string ViolationLog::task_denied_the_same(const Agent& agent,
+                                               const Violation& violation) const {
+  const auto found = recent_.find(agent.number);
+  if (found == recent_.end()) return "";
+  for (auto known = found->second.rbegin(); known != found->second.rend(); ++known)
+    if (known->kind == violation.kind && known->what == violation.what &&
+        known->rule == violation.rule && !known->task.empty() &&
+        violation.at - known->last_at < k_still_the_same)
+      return known->task;
+  return "";
 }
 
 void ViolationLog::forget(const Agent& agent) { recent_.erase(agent.number); }

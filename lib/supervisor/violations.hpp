@@ -32,6 +32,9 @@ class ViolationLog {
   void add(const Agent& agent, const std::string& task, const DeniedCall& denied);
   // The most likely of this attempt in words; "" when nothing was denied.
   [[nodiscard]] std::string likely(const Agent& agent, const Task& task) const;
+  // The task of the newest equal one of the last seconds; "" when there is none.
+  [[nodiscard]] std::string task_denied_the_same(const Agent& agent,
+                                                 const Violation& violation) const;
   void forget(const Agent& agent);
   void write_now();
 

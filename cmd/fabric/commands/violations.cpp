@@ -7,6 +7,7 @@
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
 #include "fabric/session.hpp"
+#include "fabric/table.hpp"
 #include "fabric/terminal.hpp"
 #include "fabric/text.hpp"
 #include "fabric/wakeups.hpp"
@@ -63,6 +64,27 @@ std::string line_of(const Violation& v, WallTime now) {
   return line;
 }
 
+std::string table_of(const std::vector<Violation>& violations, WallTime now) {
+  Table table({{"LAST"},
+               {"AGENT", Align::left, 8},
+               {"TASK", Align::left, 8},
+               {"PROCESS", Align::left, 7},
+               {"DENIED", Align::left, 16},
+               {"TIMES", Align::right},
+               {"BY", Align::left, 10},
+               {"ALLOWED BY"}});
+  for (const Violation& v : violations)
+    table.add({human(v.last_at, now),
+               v.agent,
+               v.task,
+               v.process,
+               {v.what, Colour::red},
+               std::to_string(v.count),
+               (v.hint ? "hint: " : "") + v.rule,
+               v.allow.empty() ? Cell("nothing", Colour::dim) : Cell(v.allow)});
+  return table.to_text(terminal_width());
+}
+
 // Reads on from where it was. In the order of time, whichever agents they are of.
 class Reader {
  public:
@@ -86,12 +108,14 @@ class Reader {
   std::map<uint32_t, uint64_t> seen_;
 };
 
-Status print_all(const JsonChoice& choice, const std::vector<Violation>& violations) {
+Status print_all(const JsonChoice& choice, bool follow, const std::vector<Violation>& violations) {
+  if (violations.empty()) return {};
   const WallTime now = system_clock().now();
+  if (!choice.wanted() && !follow) return print(table_of(violations, now));
   std::string text;
   for (const Violation& v : violations)
     text += (choice.wanted() ? choice.object(k_fields, v) : line_of(v, now)) + "\n";
-  return text.empty() ? Status{} : print(text);
+  return print(text);
 }
 
 Result<int> run(const Arguments& arguments) {
@@ -104,13 +128,14 @@ Result<int> run(const Arguments& arguments) {
   Reader reader(agent);
   const std::vector<Violation> past = TRY(reader.next(store));
   if (past.empty() && !agent.empty()) TRY(require_agent(TRY(store.read()), agent));
-  TRY_STATUS(print_all(choice, past));
+  const bool follow = arguments.has("--follow");
+  TRY_STATUS(print_all(choice, follow, past));
   if (past.empty() && !choice.wanted() && !wakeups) note("nothing was denied");
   while (wakeups) {
     const Wake wake = TRY(wakeups->wait(std::nullopt));
     if (wake.signal != 0) return static_cast<int>(ErrorCode::interrupted);
     if (wake.output_gone) return fail(ErrorCode::failed, "", std::string(k_broken_pipe));
-    TRY_STATUS(print_all(choice, TRY(reader.next(store))));
+    TRY_STATUS(print_all(choice, follow, TRY(reader.next(store))));
   }
   return 0;
 }
@@ -131,10 +156,10 @@ const Command k_violations_command{
     "violations",
     Group::agents,
     "show what sandboxes denied",
-    "One denial a line, oldest first: when, which agent, task and process, what it was, the rule "
-    "or "
-    "limit that said so, and the line of agent.toml that would allow it. With --json: one object a "
-    "line.\n\n"
+    "One denial a line, oldest first: when it was last, which agent, task and process, what it "
+    "was, "
+    "how often, the rule or limit that said so, and the line of agent.toml that would allow it. "
+    "With --json: one object a line.\n\n"
     "What is equal is counted in one line while it goes on. The newest thousand of an agent are "
     "kept; of an agent that is denied many different things at once, some.\n\n"
     "A line that says hint was read from what the failed program itself wrote (a file that is not "
