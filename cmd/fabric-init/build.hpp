@@ -12,6 +12,13 @@ void set_signals();
 void reset_signals();
 // root.cpp: mounts, pivot_root, working directory.
 void build_root(Spec& spec);
+// container.cpp: the same at level container. open_layers() while the host's files are what paths
+// name. `base` is a tmpfs that is mounted on /tmp and empty;
+// returns the root, which is mounted on top of it.
+void open_layers(Spec& spec);
+int build_container(Spec& spec, int base);
+// Refuses unless every id of this user namespace is that of an ordinary user outside.
+void check_ids(const Spec& spec);
 // names.cpp: host name, the loopback interface, the cgroup namespace.
 void set_names(const Spec& spec);
 // network.cpp: with egress. open_low_ports() before build_root(), while the host's /proc is there.
@@ -20,6 +27,8 @@ void set_routes(const Spec& spec);
 // link.cpp: what the egress process accepts from.
 void make_listeners();
 // privileges.cpp: bounding set, ids, capabilities, no_new_privs, not dumpable.
+// act_as(): for a while, for the sake of what is opened; with 0 all privileges are back.
+void act_as(uint32_t uid);
 void drop_privileges(const Spec& spec);
 // landlock.cpp: the second wall, where the kernel has it. Returns the ABI in force, 0 for none.
 int restrict_files(const Spec& spec);

@@ -36,6 +36,8 @@ uint64_t known_rights(int abi) {
 void allow(int ruleset, int root, const char* path, uint64_t rights) {
   int fd = *path == 0 ? dup(root) : open_beneath(root, path, O_PATH);
   struct stat status;
+  if (fd < 0 && (rights & wire::k_allow_if_there) != 0) return;
+  rights &= ~uint64_t{wire::k_allow_if_there};
   if (fd < 0 || fstat(fd, &status) < 0) refuse("opening for Landlock", path, errno);
   if (!S_ISDIR(status.st_mode)) rights &= k_of_files;
   PathRule rule{rights, fd};
@@ -59,7 +61,8 @@ int restrict_files(const Spec& spec) {
   if (root < 0) refuse("opening for Landlock", "/", errno);
   for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
     const wire::MountOp& op = spec.mounts[i];
-    if (op.kind == wire::k_allow) allow(ruleset, root, spec.string(op.target), op.argument & all);
+    if (op.kind == wire::k_allow)
+      allow(ruleset, root, spec.string(op.target), op.argument & (all | wire::k_allow_if_there));
   }
   close(root);
   if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

@@ -53,8 +53,12 @@ void build(Spec& spec) {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) refuse("becoming subreaper", "", errno);
   }
   if (spec.has(wire::k_one_shot)) receive_parts(spec);
+  // Who opens `tasks` of a v1 group is asked whether what enters it is his.
+  const bool as_agent = spec.has(wire::k_container) && spec.has(wire::k_change_user);
+  if (as_agent) act_as(spec.head->uid);
   for (uint32_t i = 0; i < spec.head->slots; ++i)
     open_leaf(state.slots[i].leaf, spec.leaves[i], spec.has(wire::k_memory_v2));
+  if (as_agent) act_as(0);
   drop_privileges(spec);
   if (spec.has(wire::k_walls)) {
     const int abi = restrict_files(spec);

@@ -25,13 +25,6 @@ int restricted_open(int directory, const char* path, int flags, uint64_t resolve
   }
 }
 
-void attach_at(int mount, int place, const char* target) {
-  if (move_mount(mount, "", place, "", k_move_from_empty_path | k_move_to_empty_path) < 0)
-    refuse("mounting", target, errno);
-  close(mount);
-  close(place);
-}
-
 bool is_directory(int fd, const char* target) {
   struct stat status;
   if (fstat(fd, &status) < 0) refuse("looking at", target, errno);
@@ -83,11 +76,19 @@ void mount_tree(int root, const char* target) {
   attach_at(tree, make_place(root, target, is_directory(tree, target)), target);
 }
 
+// Of a step. -1: nothing is there, and nothing need be.
+int find_place(int root, const char* target, uint64_t flags, const char* doing) {
+  int place = open_beneath(root, target, O_PATH);
+  if (place >= 0) return place;
+  if (errno == ENOENT && (flags & wire::k_make) != 0) return make_place(root, target, true);
+  if ((flags & wire::k_if_exists) != 0) return -1;
+  refuse(doing, target, errno);
+}
+
 // On itself.
 void bind(int root, const char* target, uint64_t attributes, uint64_t flags) {
-  int place = open_beneath(root, target, O_PATH);
-  if (place < 0 && (flags & wire::k_if_exists) != 0) return;
-  if (place < 0) refuse("protecting", target, errno);
+  int place = find_place(root, target, flags, "protecting");
+  if (place < 0) return;
   attach_at(clone_tree(place, "", attributes), place, target);
 }
 
@@ -101,6 +102,8 @@ int empty_directory(uint64_t flags) {
 // A file that lives on only in its mount: removed once that is in place (not sooner, move_mount(2)
 // refuses a root that has no name any more).
 constexpr const char* k_empty_file = ".cover";
+
+int own_files = -1;
 
 int empty_file(int root) {
   if (mknodat(root, k_empty_file, S_IFREG, 0) < 0) refuse("making", k_empty_file, errno);
@@ -121,13 +124,22 @@ int open_beneath(int root, const char* path, int flags) {
   return restricted_open(root, path, flags, k_no_links | k_beneath);
 }
 
+void attach_at(int mount, int place, const char* target) {
+  if (move_mount(mount, "", place, "", k_move_from_empty_path | k_move_to_empty_path) < 0)
+    refuse("mounting", target, errno);
+  close(mount);
+  close(place);
+}
+
+void set_own_files(int directory) { own_files = directory; }
+
 void cover(int root, const char* target, uint64_t flags) {
-  int place = open_beneath(root, target, O_PATH);
-  if (place < 0 && (flags & wire::k_if_exists) != 0) return;
-  if (place < 0) refuse("hiding", target, errno);
+  int place = find_place(root, target, flags, "hiding");
+  if (place < 0) return;
   if (is_directory(place, target)) return attach_at(empty_directory(flags), place, target);
-  attach_at(empty_file(root), place, target);
-  if (unlinkat(root, k_empty_file, 0) < 0) refuse("removing", k_empty_file, errno);
+  const int files = own_files >= 0 ? own_files : root;
+  attach_at(empty_file(files), place, target);
+  if (unlinkat(files, k_empty_file, 0) < 0) refuse("removing", k_empty_file, errno);
 }
 
 void open_trees(const Spec& spec) {

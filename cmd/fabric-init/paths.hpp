@@ -15,8 +15,17 @@ int make_file_system(const char* type, uint64_t attributes, const char* const* o
 // A detached clone of what is at `path`, or of `directory` itself when it is "".
 int clone_tree(int directory, const char* path, uint64_t attributes);
 
+void attach(int mount, int root, const char* target);
+// A step, in two: the names and files that it needs below `root`, then what is mounted on them.
+void make_names(const Spec& spec, const wire::MountOp& op, int root);
+void mount_on(Spec& spec, const wire::MountOp& op, int root);
+
 // openat2(2) beneath `root`, without links. -1 and errno.
 int open_beneath(int root, const char* path, int flags);
+// Mounts on what `place` is, and closes both.
+void attach_at(int mount, int place, const char* target);
+// Where files of our own are made: the new root, or at level container what lies beneath it.
+void set_own_files(int directory);
 // Nothing of `target` can be seen any more. flags: k_if_exists, k_cover_open.
 void cover(int root, const char* target, uint64_t flags);
 // The trees of the host, while the host's files are still what paths name.

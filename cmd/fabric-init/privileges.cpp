@@ -19,6 +19,11 @@ struct CapabilityData {
 
 }  // namespace
 
+void act_as(uint32_t uid) {
+  // A raw call: musl would stop to synchronise threads that we do not have.
+  if (syscall(SYS_setresuid, -1, uid, -1) < 0) refuse("changing the user", "for a while", errno);
+}
+
 void drop_privileges(const Spec& spec) {
   if (spec.has(wire::k_walls)) {
     // The bounding set first: it needs CAP_SETPCAP. EINVAL says that we are past the last one.

@@ -24,15 +24,11 @@ int make_file_system(const char* type, uint64_t attributes, const char* const* o
   return mount;
 }
 
-namespace {
-
 void attach(int mount, int root, const char* target) {
   if (move_mount(mount, "", root, target, k_move_from_empty_path) < 0)
     refuse("mounting", target, errno);
   close(mount);
 }
-
-}  // namespace
 
 int clone_tree(int directory, const char* path, uint64_t attributes) {
   const unsigned empty = *path == 0 ? k_at_empty_path : 0;
@@ -101,12 +97,17 @@ int work_tree(Spec& spec) {
   return spec.work_tree;
 }
 
-void apply(Spec& spec, const wire::MountOp& op, int root) {
+// Whether make_names() made a node of it.
+bool is_device(int root, const char* target) {
+  struct stat status;
+  return fstatat(root, target, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode);
+}
+
+}  // namespace
+
+void make_names(const Spec& spec, const wire::MountOp& op, int root) {
   const char* source = spec.string(op.source);
   const char* target = spec.string(op.target);
-  static const char* const no_options[] = {nullptr};
-  static const char* const devpts_options[] = {"newinstance", "",     "ptmxmode", "0666",
-                                               "mode",        "0620", nullptr};
   switch (op.kind) {
     case wire::k_directory:
       return make_directory(root, target, static_cast<unsigned>(op.argument));
@@ -115,27 +116,53 @@ void apply(Spec& spec, const wire::MountOp& op, int root) {
       return;
     case wire::k_text_file:
       return make_file(root, target, source);
-    case wire::k_bind_dir:
-      make_directory(root, target, 0755);
-      return attach(clone_tree(AT_FDCWD, source, k_plain | k_mount_rdonly), root, target);
     case wire::k_bind_file:
-      make_file(root, target, "");
+      return make_file(root, target, "");
+    case wire::k_device:
+      if (!make_device(root, source, target)) make_file(root, target, "");
+      return;
+    case wire::k_bind_dir:
+    case wire::k_work:
+    case wire::k_devpts:
+      return make_directory(root, target, 0755);
+    case wire::k_tmpfs:
+      return make_directory(root, target, 01777);
+    case wire::k_proc:
+      return make_directory(root, target, 0555);
+    case wire::k_secret:
+      return make_secret(spec, op, root);
+    default:
+      return;
+  }
+}
+
+void mount_on(Spec& spec, const wire::MountOp& op, int root) {
+  const char* source = spec.string(op.source);
+  const char* target = spec.string(op.target);
+  static const char* const no_options[] = {nullptr};
+  static const char* const devpts_options[] = {"newinstance", "",     "ptmxmode", "0666",
+                                               "mode",        "0620", nullptr};
+  switch (op.kind) {
+    case wire::k_directory:
+    case wire::k_symlink:
+    case wire::k_text_file:
+    case wire::k_secret:
+    case wire::k_variable:
+    case wire::k_default_variable:
+      return;
+    case wire::k_bind_dir:
+    case wire::k_bind_file:
       return attach(clone_tree(AT_FDCWD, source, k_plain | k_mount_rdonly), root, target);
     case wire::k_device:
-      if (make_device(root, source, target)) return;
-      make_file(root, target, "");
+      if (is_device(root, target)) return;
       return attach(clone_tree(AT_FDCWD, source, k_mount_nosuid | k_mount_noexec), root, target);
     case wire::k_work:
-      make_directory(root, target, 0755);
       return attach(work_tree(spec), root, target);
     case wire::k_tmpfs:
-      make_directory(root, target, 01777);
       return mount_tmpfs(root, target, op.argument);
     case wire::k_proc:
-      make_directory(root, target, 0555);
       return attach(make_file_system("proc", k_plain | k_mount_noexec, no_options), root, target);
     case wire::k_devpts:
-      make_directory(root, target, 0755);
       return attach(make_file_system("devpts", k_mount_nosuid | k_mount_noexec, devpts_options + 2),
                     root, target);
     case wire::k_read_only:
@@ -145,13 +172,22 @@ void apply(Spec& spec, const wire::MountOp& op, int root) {
     case wire::k_hide:
       if (exists(root, target)) hide(root, target);
       return;
-    case wire::k_secret:
-      return make_secret(spec, op, root);
-    case wire::k_variable:
-      return;
     default:
       if (!apply_path(spec, op, root)) refuse("reading the spec", "unknown mount", EPROTO);
   }
+}
+
+namespace {
+
+// Level process: what is in the root is all there is, and none of it can be changed.
+void fill_root(Spec& spec, int root) {
+  for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
+    make_names(spec, spec.mounts[i], root);
+    mount_on(spec, spec.mounts[i], root);
+  }
+  MountAttributes read_only{k_mount_rdonly, 0, 0, 0};
+  if (mount_setattr(root, "", k_at_empty_path, read_only) < 0)
+    refuse("making the new root read-only", "", errno);
 }
 
 }  // namespace
@@ -164,21 +200,24 @@ void build_root(Spec& spec) {
   if (!spec.has(wire::k_work_tree) && *spec.string(spec.head->work_dir) != 0)
     spec.work_tree = clone_tree(AT_FDCWD, spec.string(spec.head->work_dir), k_plain);
   open_trees(spec);
+  if (spec.has(wire::k_container)) open_layers(spec);
   const char* options[] = {"mode", "0755", "size", "1048576", "nr_inodes", "1024", nullptr};
   int root = make_file_system("tmpfs", k_mount_nosuid, options);  // /dev is in it
   if (move_mount(root, "", AT_FDCWD, "/tmp", k_move_from_empty_path) < 0)
     refuse("mounting the new root on", "/tmp", errno);
-  for (uint32_t i = 0; i < spec.head->mount_count; ++i) apply(spec, spec.mounts[i], root);
-  MountAttributes read_only{k_mount_rdonly, 0, 0, 0};
-  if (mount_setattr(root, "", k_at_empty_path, read_only) < 0)
-    refuse("making the new root read-only", "", errno);
+  if (spec.has(wire::k_container))
+    root = build_container(spec, root);
+  else
+    fill_root(spec, root);
   // pivot_root(".", "."): the old root ends up on top of the new one, and is then detached.
   if (fchdir(root) < 0) refuse("entering the new root", "", errno);
   if (syscall(SYS_pivot_root, ".", ".") < 0) refuse("pivot_root", "", errno);
   if (umount2(".", MNT_DETACH) < 0) refuse("detaching the old root", "", errno);
   close(root);
   forget_secrets(spec);
-  if (chdir("/work") < 0) refuse("entering the work directory", "/work", errno);
+  const char* start = spec.string(spec.head->container.start_dir);
+  if (*start == 0) start = "/work";
+  if (chdir(start) < 0) refuse("entering the work directory", start, errno);
 }
 
 }  // namespace fabric::init

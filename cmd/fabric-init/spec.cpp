@@ -9,7 +9,7 @@ namespace fabric::init {
 
 namespace {
 
-constexpr size_t k_max_fds = 6 + wire::k_max_trees + 2 * size_t{wire::k_max_slots};
+constexpr size_t k_max_fds = 9 + wire::k_max_trees + 2 * size_t{wire::k_max_slots};
 
 alignas(8) unsigned char packet[wire::k_max_spec];
 
@@ -26,7 +26,9 @@ bool well_formed(const Spec& spec, size_t size) {
   if (size != expected || spec.text[head.text_size - 1] != 0) return false;
   if (head.work_dir >= head.text_size || head.host_name >= head.text_size ||
       head.probe >= head.text_size || head.path_env >= head.text_size ||
-      head.networks >= head.text_size || head.journal_next >= wire::k_journal_records)
+      head.networks >= head.text_size || head.container.lower >= head.text_size ||
+      head.container.upper >= head.text_size || head.container.start_dir >= head.text_size ||
+      head.journal_next >= wire::k_journal_records)
     return false;
   for (uint32_t i = 0; i < head.mount_count; ++i)
     if (spec.mounts[i].source >= head.text_size || spec.mounts[i].target >= head.text_size ||
@@ -49,6 +51,15 @@ bool take_trees(Spec& spec, Take take) {
   return true;
 }
 
+template <class Take>
+bool take_container(Spec& spec, Take take) {
+  if (!spec.has(wire::k_container)) return true;
+  const uint32_t flags = spec.head->container.flags;
+  return ((flags & wire::k_lower_given) == 0 || take(spec.lower)) &&
+         ((flags & wire::k_upper_given) == 0 || take(spec.upper)) &&
+         ((flags & wire::k_range_lock) == 0 || take(spec.range_lock));
+}
+
 bool take_descriptors(Spec& spec, const int* fds, size_t count) {
   size_t next = 0;
   auto take = [&](int& to) {
@@ -56,10 +67,11 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
     to = fds[next++];
     return true;
   };
-  if (spec.has(wire::k_one_shot)) return take_trees(spec, take) && next == count;
+  if (spec.has(wire::k_one_shot))
+    return take_container(spec, take) && take_trees(spec, take) && next == count;
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
-  if (!take_trees(spec, take)) return false;
+  if (!take_container(spec, take) || !take_trees(spec, take)) return false;
   if (spec.has(wire::k_egress) && !take(spec.link)) return false;
   for (uint32_t i = 0; i < spec.head->slots; ++i) {
     if (spec.has(wire::k_unified) && !take(spec.leaves[i].unified)) return false;

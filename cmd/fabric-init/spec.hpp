@@ -22,7 +22,8 @@ struct Spec {
   int listener = -1;
   int journal = -1;
   int work_tree = -1;
-  int link = -1;                 // to the egress process
+  int link = -1;                                // to the egress process
+  int lower = -1, upper = -1, range_lock = -1;  // of ContainerHead
   int trees[wire::k_max_trees];  // of the k_tree mounts with k_tree_given, in their order
   LeafFds leaves[wire::k_max_slots];
   int cpu_stat = -1;             // of the sandbox's group

@@ -169,17 +169,18 @@ bool spawn(Init& init, Slot& slot, Child& child) {
   return true;
 }
 
-// Those of the spec win over those of the attempt.
+// Those of the spec win over those of the attempt, but for defaults.
 char** add_variables(const Spec& spec, char** envp, char** end) {
   for (uint32_t i = 0; i < spec.head->mount_count; ++i) {
-    if (spec.mounts[i].kind != wire::k_variable) continue;
+    const bool lax = spec.mounts[i].kind == wire::k_default_variable;
+    if (spec.mounts[i].kind != wire::k_variable && !lax) continue;
     char* text = const_cast<char*>(spec.string(spec.mounts[i].source));
     const size_t name = static_cast<size_t>(strchrnul(text, '=') - text);
     char** at = envp;
     while (at != end && (strncmp(*at, text, name) != 0 || (*at)[name] != '=')) ++at;
     const bool room = end + 2 < strings + sizeof strings / sizeof *strings;
     if (at == end && room) *++end = nullptr;
-    if (at != end) *at = text;
+    if (at != end && (!lax || *at == nullptr)) *at = text;
   }
   return end;
 }

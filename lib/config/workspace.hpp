@@ -32,6 +32,10 @@ struct Workspace {
   [[nodiscard]] std::string agent_state_dir(const std::string& agent) const {
     return state_dir() + "/agents/" + agent;
   }
+  // Of an agent of isolation level container: what it changed in its root file system.
+  [[nodiscard]] std::string changes_dir(const std::string& agent) const {
+    return agent_state_dir(agent) + "/changes";
+  }
   [[nodiscard]] std::string work_dir(const std::string& agent) const {
     return agent_state_dir(agent) + "/work";
   }

@@ -36,7 +36,7 @@ uint64_t free_bytes(const std::string& path) {
 }
 
 struct Watched {
-  std::string cgroup, directory;
+  std::string cgroup, directory, also;
   uint64_t limit = 0;
   CgroupHost groups;
   std::vector<Fd> events;
@@ -93,6 +93,12 @@ void DiskWatch::State::measure(Watched& sandbox) {
   const MonoTime began = system_clock().monotonic();
   const uint64_t free_then = free_bytes(sandbox.directory);
   auto usage = measure_directory(sandbox.directory, slot_processes(sandbox.groups, sandbox.cgroup));
+  if (usage && !sandbox.also.empty()) {
+    if (auto more = measure_directory(sandbox.also, {})) {
+      usage->bytes += more->bytes;
+      usage->too_deep = usage->too_deep || more->too_deep;
+    }
+  }
   const MonoTime ended = system_clock().monotonic();
   const bool over = usage && (usage->bytes > sandbox.limit || usage->too_deep);
   {
@@ -156,10 +162,11 @@ Result<DiskWatch> DiskWatch::start(OnOver on_over) {
 }
 
 Status DiskWatch::add(const SandboxIdentity& identity, const std::string& directory,
-                      uint64_t limit_bytes) {
+                      uint64_t limit_bytes, const std::string& also) {
   auto sandbox = std::make_shared<Watched>();
   sandbox->cgroup = identity.cgroup;
   sandbox->directory = directory;
+  sandbox->also = also;
   sandbox->limit = limit_bytes;
   sandbox->groups = locate_cgroups(identity.pid, identity.cgroup);
   sandbox->events = slot_events(sandbox->groups, identity.cgroup);

@@ -30,8 +30,10 @@ class DiskWatch {
 
   static Result<DiskWatch> start(OnOver on_over);
 
-  // From any thread. The sandbox is named by its cgroup.
-  Status add(const SandboxIdentity& identity, const std::string& directory, uint64_t limit_bytes);
+  // From any thread. The sandbox is named by its cgroup. `also`: a second directory that counts, or
+  // "".
+  Status add(const SandboxIdentity& identity, const std::string& directory, uint64_t limit_bytes,
+             const std::string& also = "");
   void remove(const std::string& cgroup);
   // As last measured.
   [[nodiscard]] std::optional<uint64_t> used(const std::string& cgroup) const;

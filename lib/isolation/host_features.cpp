@@ -67,18 +67,16 @@ Error namespaces_lacking(const HostFeatures& features) {
 
 namespace {
 
-// What rules can ask for and no part of this version builds yet: refused, never ignored.
-Status check_served(const SandboxSpec& spec) {
-  const SandboxOptions& o = spec.options;
-  const std::pair<bool, const char*> asked[] = {
-      {!o.root.empty(), "root"},
-  };
-  for (const auto& [wanted, name] : asked)
-    if (wanted)
-      return fail(ErrorCode::unavailable,
-                  "isolation." + std::string(name) + " is not available yet in this version",
-                  "leave it out");
-  return {};
+// A root of its own is what level container is.
+Status check_root(const SandboxSpec& spec) {
+  const bool container = spec.level == IsolationLevel::container;
+  if (container == !spec.options.root.empty()) return {};
+  if (container)
+    return fail(ErrorCode::usage, "isolation level container needs a root file system",
+                "name one: --root DIRECTORY, or root = \"...\" below [agent.isolation]");
+  return fail(ErrorCode::usage,
+              "isolation level " + std::string(to_string(spec.level)) + " has no root of its own",
+              "use isolation level container, or leave the root out");
 }
 
 // Rules that only walls can keep.
@@ -95,11 +93,7 @@ Status check_paths(const SandboxSpec& spec) {
 }  // namespace
 
 Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
-  if (spec.level == IsolationLevel::container)
-    return fail(ErrorCode::unavailable,
-                "isolation level container is not available yet in this version",
-                "use isolation level process");
-  if (spec.level == IsolationLevel::process && !features.namespaces)
+  if (spec.level != IsolationLevel::none && !features.namespaces)
     return fail(namespaces_lacking(features));
   if (!spec.options.publish.empty() && !spec.options.publish_allowed)
     return fail(ErrorCode::denied, "publishing ports is not allowed here",
@@ -112,7 +106,7 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
     return fail(ErrorCode::usage, "slots must be 1 to " + std::to_string(wire::k_max_slots));
   if (spec.number > 1000000) return fail(ErrorCode::usage, "agent number out of range");
   TRY_STATUS(check_id(spec.cgroup, "cgroup name"));
-  TRY_STATUS(check_served(spec));
+  TRY_STATUS(check_root(spec));
   std::vector<std::string> degraded;
   TRY(within_means(spec, features, degraded));
   if (spec.slots > 1 && !features.cgroup_kill)

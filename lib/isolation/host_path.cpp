@@ -105,6 +105,34 @@ Result<std::string> resolve_host_path(const std::string& path,
   }
 }
 
+Result<std::string> resolve_in_root(const std::string& root, const std::string& path) {
+  std::string at = "/", rest = path;
+  for (int links = 0;;) {
+    const std::string part = take_part(rest);
+    if (part.empty()) return at;
+    if (part == ".") continue;
+    if (part == "..") {
+      at.resize(std::max<size_t>(at.rfind('/'), 1));
+      continue;
+    }
+    const std::string next = join_path(at, part);
+    struct stat status {};
+    const bool link = ::lstat((root + next).c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+    if (!link) {
+      at = next;
+      continue;
+    }
+    if (++links > k_most_links) return fail_errno(ELOOP, path);
+    const std::string text = TRY(link_text(root + next));
+    if (text.starts_with('/')) at = "/";
+    rest = text + "/" + rest;
+  }
+}
+
+Result<Fd> open_in_root(const Fd& root, const std::string& path, int flags) {
+  return open_restricted(root.get(), path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
 Result<Fd> open_beneath(const Fd& directory, const std::string& relative, int flags,
                         unsigned mode) {
   return open_restricted(directory.get(), relative.empty() ? "." : relative, flags, mode,

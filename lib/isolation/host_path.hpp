@@ -23,6 +23,11 @@ std::string relative_to(const std::string& path, const std::string& directory);
 Result<std::string> resolve_host_path(const std::string& path,
                                       const std::vector<std::string>& changeable);
 
+// Of a root file system at `root` that is not ours: where `path` leads in it, without links.
+Result<std::string> resolve_in_root(const std::string& root, const std::string& path);
+// openat2(2) with RESOLVE_IN_ROOT.
+Result<Fd> open_in_root(const Fd& root, const std::string& path, int flags);
+
 // openat2(2) with RESOLVE_NO_SYMLINKS. `relative` "" is the directory itself.
 Result<Fd> open_beneath(const Fd& directory, const std::string& relative, int flags,
                         unsigned mode = 0);

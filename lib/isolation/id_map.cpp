@@ -38,9 +38,10 @@ int wait_to_be_killed(void* parent) {
   for (;;) ::syscall(SYS_pause);
 }
 
-Status write_map(pid_t pid, const char* file, uint32_t inside, uint32_t outside) {
+Status write_map(pid_t pid, const char* file, uint32_t inside, uint32_t outside, uint32_t count) {
   Fd map = TRY(open_file("/proc/" + std::to_string(pid) + "/" + file, O_WRONLY));
-  return write_all(map.get(), std::to_string(inside) + " " + std::to_string(outside) + " 1\n");
+  return write_all(map.get(), std::to_string(inside) + " " + std::to_string(outside) + " " +
+                                  std::to_string(count) + "\n");
 }
 
 void reap(pid_t& child) {
@@ -50,7 +51,7 @@ void reap(pid_t& child) {
 }
 
 // A user namespace is made by a process in it; the namespace stays when its descriptor does.
-Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
+Result<Fd> make_map(IdPair owner, IdPair agent, uint32_t count, bool wait) {
   alignas(16) static std::array<char, 16384> stack;
   static pid_t earlier = 0;  // killed, and perhaps not gone from the stack yet
   reap(earlier);
@@ -67,8 +68,8 @@ Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
                 "raise their number: sysctl user.max_user_namespaces=1000");
   if (child < 0) return fail_errno(static_cast<int>(-child), "making a user namespace");
   const auto pid = static_cast<pid_t>(child);
-  Status mapped = write_map(pid, "uid_map", owner.uid, agent.uid);
-  if (mapped) mapped = write_map(pid, "gid_map", owner.gid, agent.gid);
+  Status mapped = write_map(pid, "uid_map", owner.uid, agent.uid, count);
+  if (mapped) mapped = write_map(pid, "gid_map", owner.gid, agent.gid, count);
   auto descriptor = open_file("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
   ::kill(pid, SIGKILL);  // our own child, not yet waited for: the pid is surely it
   earlier = pid;
@@ -77,17 +78,18 @@ Result<Fd> make_map(IdPair owner, IdPair agent, bool wait) {
   return descriptor;
 }
 
-Result<Fd> clone_tree(const Fd& place, const std::string& path, __u64 extra, int map) {
+Result<Fd> clone_tree(const Fd& place, const std::string& path, __u64 extra, int map,
+                      unsigned recursive = k_recursive) {
   int fd = static_cast<int>(
       ::syscall(SYS_open_tree, place.get(), "",
-                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | k_recursive | unsigned{AT_EMPTY_PATH}));
+                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive | unsigned{AT_EMPTY_PATH}));
   if (fd < 0) return fail_errno(errno, path);
   Fd tree(fd);
   mount_attr attributes{};
   attributes.attr_set = __u64{MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV} | extra;
   attributes.propagation = __u64{1} << 18;  // MS_PRIVATE
   if (map >= 0) attributes.userns_fd = static_cast<__u64>(map);
-  if (::syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | k_recursive, &attributes,
+  if (::syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | recursive, &attributes,
                 sizeof attributes) != 0)
     return fail_errno(errno, "mapping the owner of " + path);
   return tree;
@@ -110,11 +112,11 @@ int stop_at_another(const char* path, const struct stat* status, int, FTW* where
 
 }  // namespace
 
-Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
-  auto key = std::pair{owner, agent};
+Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent, uint32_t count) {
+  const Key key{owner, agent, count};
   auto at = kept_.find(key);
   if (at != kept_.end()) return &at->second;
-  Fd map = TRY(make_map(owner, agent, !leave_helper));
+  Fd map = TRY(make_map(owner, agent, count, !leave_helper));
   if (kept_.size() >= k_most_kept) kept_.erase(kept_.begin());
   return &kept_.emplace(key, std::move(map)).first->second;
 }
@@ -122,6 +124,11 @@ Result<const Fd*> IdMaps::get(IdPair owner, IdPair agent) {
 Result<Fd> open_mapped_tree(const Fd& place, const std::string& path, const Fd& map,
                             bool read_only) {
   return clone_tree(place, path, MOUNT_ATTR_IDMAP | access(read_only), map.get());
+}
+
+Result<Fd> open_mapped_directory(const Fd& place, const std::string& path, const Fd& map,
+                                 bool read_only) {
+  return clone_tree(place, path, MOUNT_ATTR_IDMAP | access(read_only), map.get(), 0);
 }
 
 Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only) {

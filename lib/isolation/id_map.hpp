@@ -23,13 +23,18 @@ struct IdPair {
 // they are kept. One thread.
 class IdMaps {
  public:
-  Result<const Fd*> get(IdPair owner, IdPair agent);
+  Result<const Fd*> get(IdPair owner, IdPair agent, uint32_t count = 1);
   // For a process that ends soon: the helper that made the namespace is killed and not waited for,
   // which may take until the scheduler comes by.
   bool leave_helper = false;
 
  private:
-  std::map<std::pair<IdPair, IdPair>, Fd> kept_;
+  struct Key {
+    IdPair owner, agent;
+    uint32_t count;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::map<Key, Fd> kept_;
 };
 
 // A detached, private, nosuid, nodev clone of what `place` (of which `path` is the name, for
@@ -37,6 +42,9 @@ class IdMaps {
 // cannot be mapped.
 Result<Fd> open_mapped_tree(const Fd& place, const std::string& path, const Fd& map,
                             bool read_only = false);
+// The same without what is mounted in it.
+Result<Fd> open_mapped_directory(const Fd& place, const std::string& path, const Fd& map,
+                                 bool read_only = false);
 // The same without a map.
 Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only = false);
 // Whether everything below `path`, but not itself nor `besides`, belongs to `uid`.

@@ -178,10 +178,11 @@ static_assert(sizeof(ViolationRecord) == 160);
 
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], DenialRule[denial_count],
 // text[text_size]. Strings are offsets into text, each NUL-terminated. Descriptors, in this order:
-// listening socket, journal, the work tree (k_work_tree), the trees of mounts with k_tree_given,
+// listening socket, journal, the work tree (k_work_tree), at level container those of
+// ContainerFlags, the trees of mounts with k_tree_given,
 // the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and in the
 // v1 memory hierarchy (k_memory_v1), then the sandbox's cpu.stat (k_cpu_stat) and pids.events
-// (k_pids_events), open for reading. With k_one_shot only the trees.
+// (k_pids_events), open for reading. With k_one_shot only those of ContainerFlags and the trees.
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user
@@ -196,8 +197,26 @@ enum SpecFlags : uint32_t {
   k_landlock_required = 16384,  // refuse when the kernel has no Landlock that serves
   k_cpu_stat = 1U << 16,
   k_pids_events = 1U << 17,
-  k_terminal = 1U << 18,  // the command keeps the session of its maker, for job control
+  k_terminal = 1U << 18,   // the command keeps the session of its maker, for job control
+  k_container = 1U << 24,  // level container: a root of its own, see ContainerHead
 };
+// Level container. The root is an overlay: what fabric puts in (mount points, files of /etc), on
+// top of the lower directory, beneath the upper one, to which all changes go.
+enum ContainerFlags : uint32_t {
+  k_lower_given = 1,   // the lower directory comes as a detached mount, else by path
+  k_upper_given = 2,   // likewise; in it are the directories k_upper_name and k_overlay_work_name
+  k_range_lock = 4,    // a descriptor that keeps the range of ids ours; nothing is done with it
+  k_upper_memory = 8,  // upper is in memory, of upper_bytes
+};
+constexpr const char* k_upper_name = "upper";
+constexpr const char* k_overlay_work_name = "work";
+struct ContainerHead {
+  uint32_t flags;         // ContainerFlags; descriptors: lower, upper, lock
+  uint32_t lower, upper;  // paths of the host, where they are not given
+  uint32_t start_dir;     // where commands start
+  uint64_t upper_bytes;
+};
+static_assert(sizeof(ContainerHead) == 24);
 // 0: none.
 struct TaskLimits {
   uint64_t open_files;  // and as many more as it asks for, up to max_open_files
@@ -223,8 +242,9 @@ struct SpecHead {
   uint32_t mount_count, filter_count, text_size, denial_count;
   uint32_t networks;  // with k_egress: "ADDRESS/PREFIX ..." that are to be local
   uint32_t reserved;
+  ContainerHead container;
 };
-static_assert(sizeof(SpecHead) == 80 + sizeof(TaskLimits));
+static_assert(sizeof(SpecHead) == 80 + sizeof(TaskLimits) + sizeof(ContainerHead));
 
 enum MountKind : uint32_t {
   k_directory,  // mkdir target, mode argument
@@ -244,18 +264,20 @@ enum MountKind : uint32_t {
   // Below here targets are opened without following links: agents write on the way to them.
   k_tree,      // host tree at target; argument: k_tree_read_only, k_tree_given
   k_pin,       // target is mounted on itself, so that it cannot be renamed or removed
-  k_no_write,  // the same, read-only; argument: k_if_exists
-  k_cover,     // target shows nothing; argument: k_if_exists, k_cover_open
+  k_no_write,  // the same, read-only; argument: k_if_exists, k_make
+  k_cover,     // target shows nothing; argument: k_if_exists, k_make, k_cover_open
   k_close,     // target, covered with k_cover_open, becomes read-only
   k_allow,     // Landlock: what may be done beneath target; argument: rights of <linux/landlock.h>
   k_pattern,   // what matches target beneath source is protected; argument: k_pattern_hides
+  k_default_variable = 64,  // source: NAME=VALUE for the environment of tasks that have no NAME
 };
 enum MountArgument : uint32_t {
   k_tree_read_only = 1,
   k_tree_given = 2,  // a descriptor of the spec, in order; else the path in `source` is opened
   k_if_exists = 4,
   k_cover_open = 8,  // directories for further trees can be made in it
-  k_pattern_hides = 16,
+  k_make = 16,       // k_cover, k_no_write: a directory is made where nothing is
+  k_pattern_hides = 32,
 };
 constexpr uint32_t k_max_trees = 64;
 // Bits of Landlock as of its fifth version; the init leaves out what the kernel does not know.
@@ -267,6 +289,7 @@ enum LandlockRight : uint32_t {
   k_allow_truncate = 1U << 14,
   k_allow_ioctl = 1U << 15,
   k_allow_all = (1U << 16) - 1,
+  k_allow_if_there = 1U << 20,  // nothing when target is missing or reached through a link
 };
 struct MountOp {
   uint32_t kind;

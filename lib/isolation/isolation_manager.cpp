@@ -61,7 +61,8 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
 // somebody else, without capabilities, is bound by it, and the seccomp policy keeps it from leaving
 // the project. Not of a directory that is the user's own: his files stay as they are.
 std::string_view keep_disk_limit(const SandboxSpec& spec, bool change_user) {
-  if (!change_user || !spec.options.work.empty())
+  // And only of one directory: a container changes two.
+  if (!change_user || !spec.options.work.empty() || spec.level == IsolationLevel::container)
     return spec.limits.disk_bytes != 0 ? k_disk_watched : "";
   if (spec.limits.disk_bytes == 0) {
     lift_project_quota(spec.work_dir);
@@ -152,7 +153,7 @@ Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, const Pat
 }
 
 Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, const PathPlan& paths,
-                                                   IdPair agent) {
+                                                   IdPair agent, const Container* container) {
   InitSpec init;
   init.slots = spec.slots;
   init.uid = agent.uid;
@@ -166,7 +167,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
   if (cgroups.unified) init.flags |= wire::k_unified;
   if (cgroups.memory) init.flags |= wire::k_memory_v1;
   if (cgroups.mode == CgroupMode::v2 && cgroups.memory_limit) init.flags |= wire::k_memory_v2;
-  if (spec.level == IsolationLevel::process) {
+  if (spec.level != IsolationLevel::none) {
     init.flags |= wire::k_walls;
     init.flags |= self.uid == 0 ? wire::k_change_user | wire::k_work_tree : wire::k_user_namespace;
     // On v2 the init is beside the leaves, and from inside a namespace it could not reach them.
@@ -176,7 +177,10 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
       init.networks = egress_networks(spec.options);
     }
     init.filter = TRY(policies.get(spec.options.seccomp));
-    init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
+    if (container != nullptr)
+      TRY_STATUS(describe_container(*container, spec, init));
+    else
+      init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
     for (MountStep step : paths.steps) {
       if (step.kind == wire::k_tree && self.uid == 0) step.argument |= wire::k_tree_given;
       init.mounts.push_back(std::move(step));
@@ -191,13 +195,17 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
 Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   std::vector<std::string> degraded;
   const SandboxSpec spec = TRY(within_means(asked, features, degraded));
-  const bool walls = spec.level == IsolationLevel::process;
+  const bool walls = spec.level != IsolationLevel::none;
   const bool change_user = walls && self.uid == 0;
   const uint32_t id = k_first_agent_uid + spec.number;
-  const IdPair agent = change_user ? IdPair{id, id} : self;
+  std::optional<Container> container;
+  if (spec.level == IsolationLevel::container)
+    container = TRY(prepare_container(spec, self, degraded));
+  const IdPair agent = container ? container->agent(self) : change_user ? IdPair{id, id} : self;
 
-  const PathPlan paths = TRY(plan_paths({spec.options, spec.work_dir, spec.workspace, walls}));
-  InitSpec init = TRY(describe(spec, paths, agent));
+  const PathPlan paths = TRY(plan_paths(
+      {spec.options, spec.work_dir, spec.workspace, container ? container->lower : "", walls}));
+  InitSpec init = TRY(describe(spec, paths, agent, container ? &*container : nullptr));
   JournalPosition position;
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
   init.journal_next = position.next;
@@ -207,7 +215,9 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
         make_placeholders(placeholder_list(spec.control_socket), paths.wanted, paths.present));
   const std::string_view disk_quota = keep_disk_limit(spec, change_user);
   Fd work;
+  ContainerParts layers;
   std::vector<Fd> trees;
+  if (container) layers = TRY(open_container(*container, maps, spec, degraded));
   if (change_user) {
     work = TRY(work_tree(spec, paths, agent, degraded));
     trees = TRY(open_trees(paths, agent, maps));
@@ -215,12 +225,17 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   SandboxCgroup groups =
       TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
                               change_user ? std::optional(agent.uid) : std::nullopt));
+  if (container && change_user)
+    for (const SandboxCgroup::Leaf& leaf : groups.leaves)
+      TRY_STATUS(hand_to_init(leaf.unified, leaf.memory, agent.uid, agent.gid));
   if (groups.cpu_stat) init.flags |= wire::k_cpu_stat;
   if (groups.pids_events) init.flags |= wire::k_pids_events;
   Fd listener = TRY(listen_at(spec.control_socket));
   auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
   if (work) descriptors.push_back(work.get());
+  if (container)
+    for (const int part : layers.descriptors(*container)) descriptors.push_back(part);
   for (const Fd& tree : trees) descriptors.push_back(tree.get());
   std::pair<Fd, Fd> link;
   if ((init.flags & wire::k_egress) != 0) {
@@ -244,6 +259,7 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   how.into_cgroup = groups.into.get();
   how.namespaces = walls;
   how.user_namespace = walls && !change_user;
+  if (container) map_ids(*container, how);
   Launched launched = TRY(launch(how));
   theirs.reset();
   Status ready = wait_until_ready(ours, launched.pidfd);

@@ -32,9 +32,11 @@ struct SandboxSpec {
   std::string cgroup;       // unique on the machine, one path component (see cgroup_name())
   IsolationLevel level = IsolationLevel::process;
   Limits limits;
-  SandboxOptions options;      // paths of the host are absolute
-  uint32_t slots = 1;          // attempts that may run at once; each has its own cgroup leaf
-  std::string work_dir;        // host path, exists, owned by the caller; options.work replaces it
+  SandboxOptions options;  // paths of the host are absolute
+  uint32_t slots = 1;      // attempts that may run at once; each has its own cgroup leaf
+  std::string work_dir;    // host path, exists, owned by the caller; options.work replaces it
+  std::string changes_dir =
+      {};                      // level container: keeps what it changes in its root; "": in memory
   std::string workspace;       // host path of what no path rule may give away, or ""
   std::string control_socket;  // host path where init listens; its directory is 0700
   std::string exit_journal;    // host path; created here, kept after the sandbox's end

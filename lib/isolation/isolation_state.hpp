@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "isolation/cgroup_host.hpp"
+#include "isolation/container.hpp"
 #include "isolation/degrade.hpp"
 #include "isolation/id_map.hpp"
 #include "isolation/isolation_manager.hpp"
@@ -42,7 +43,9 @@ struct IsolationManager::State {
   Error explained(Error error, const SandboxSpec& spec);
   Result<Fd> work_tree(const SandboxSpec& spec, const PathPlan& paths, IdPair agent,
                        std::vector<std::string>& degraded);
-  Result<InitSpec> describe(const SandboxSpec& spec, const PathPlan& paths, IdPair agent);
+  // `container`: at that level, else null.
+  Result<InitSpec> describe(const SandboxSpec& spec, const PathPlan& paths, IdPair agent,
+                            const Container* container);
   Result<Sandbox> build(const SandboxSpec& spec);
   // The groups of a sandbox: ours, or where its process really is.
   Result<ResourceUsage> usage(const SandboxIdentity& identity) const;

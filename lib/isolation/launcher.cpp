@@ -33,6 +33,8 @@ constexpr int k_binary_fd = 4;
 struct Child {
   const Launch* launch = nullptr;
   std::string uid_map, gid_map;
+  // A pipe: one byte says that our maker has written the maps, the end that it could not.
+  int mapped = -1, mapped_write = -1;
   bool exec = true;
   const char* failed = nullptr;  // written by the child: memory is shared
   int error = 0;
@@ -69,6 +71,19 @@ bool keep_capabilities() {
   return true;
 }
 
+// Our ids are mapped by the one that made us. Becoming 0 gives all capabilities at exec.
+bool become_mapped_root(const Child& child) {
+  char byte = 0;
+  ::close(child.mapped_write);
+  if (::read(child.mapped, &byte, 1) != 1) {
+    errno = EPERM;
+    return false;
+  }
+  // Raw calls: those of libc would change the ids of all threads whose memory we share.
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, 0, 0, 0) == 0 &&
+         ::syscall(SYS_setresuid, 0, 0, 0) == 0;
+}
+
 int run_child(void* pointer) {
   Child& child = *static_cast<Child*>(pointer);
   const Launch& launch = *child.launch;
@@ -88,6 +103,11 @@ int run_child(void* pointer) {
       return child_fail(child, "changing mounts in a new user namespace");
     child.step.reset();
   }
+  if (child.mapped >= 0) {
+    child.step = NamespaceStep::id_map;
+    if (!become_mapped_root(child)) return child_fail(child, "mapping a range of ids");
+    child.step.reset();
+  }
   if (!child.exec) return 0;
   for (int fd = 0; fd < 3; ++fd)
     if (::dup2(launch.dev_null, fd) < 0) return child_fail(child, "dup2");
@@ -105,6 +125,38 @@ int run_child(void* pointer) {
   return child_fail(child, "executing fabric-init");
 }
 
+std::string map_line(const IdSpan& ids) {
+  return std::to_string(ids.inside) + " " + std::to_string(ids.outside) + " " +
+         std::to_string(ids.count) + "\n";
+}
+
+struct Pipe {
+  Fd read, write;
+};
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "making a pipe");
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+// Where it fails the child reads the end of the pipe, and says so.
+void map_range(pid_t pid, const IdSpan& ids, Pipe& mapped) {
+  const std::string directory = "/proc/" + std::to_string(pid);
+  const std::string line = map_line(ids);
+  if (write_proc((directory + "/uid_map").c_str(), line) &&
+      write_proc((directory + "/gid_map").c_str(), line))
+    (void)::write(mapped.write.get(), "m", 1);
+  mapped.write.reset();
+}
+
+// Of a pipe whose other end closes when the child execs or ends: until then it uses our memory, and
+// errno with it, which neither of us looks at but right after a failure of its own.
+void await_end_of(const Fd& pipe) {
+  char byte = 0;
+  while (::read(pipe.get(), &byte, 1) < 0 && errno == EINTR) {
+  }
+}
+
 Result<Launched> clone_child(Child& child) {
   const Launch& launch = *child.launch;
   alignas(16) static thread_local std::array<char, k_stack_size> stack;
@@ -115,8 +167,9 @@ Result<Launched> clone_child(Child& child) {
     arguments.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   if (launch.user_namespace) {
     arguments.flags |= CLONE_NEWUSER;
-    child.uid_map = std::to_string(::geteuid()) + " " + std::to_string(::geteuid()) + " 1\n";
-    child.gid_map = std::to_string(::getegid()) + " " + std::to_string(::getegid()) + " 1\n";
+    const uint32_t uid = ::geteuid(), gid = ::getegid();
+    child.uid_map = map_line({launch.own_uid.value_or(uid), uid, 1});
+    child.gid_map = map_line({launch.own_gid.value_or(gid), gid, 1});
   }
   if (launch.into_cgroup >= 0) {
     arguments.flags |= k_clone_into_cgroup;
@@ -126,7 +179,22 @@ Result<Launched> clone_child(Child& child) {
   arguments.exit_signal = SIGCHLD;
   arguments.stack = reinterpret_cast<uint64_t>(stack.data());
   arguments.stack_size = stack.size();
+  // Who has to write the maps of its child cannot wait in clone3 until it execs.
+  Pipe map, exec;
+  if (launch.range) {
+    map = TRY(make_pipe());
+    exec = TRY(make_pipe());
+    child.mapped = map.read.get();
+    child.mapped_write = map.write.get();
+    arguments.flags |= CLONE_NEWUSER;
+    arguments.flags &= ~k_clone_vfork;
+  }
   const long pid = clone_process(arguments, run_child, &child);
+  if (launch.range && pid > 0) {
+    exec.write.reset();
+    map_range(static_cast<pid_t>(pid), *launch.range, map);
+    await_end_of(exec.read);
+  }
   if (pid < 0) {
     const int error = static_cast<int>(-pid);
     if (!launch.namespaces) return fail_errno(error, "making a process");

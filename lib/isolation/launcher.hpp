@@ -6,12 +6,18 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace fabric {
+
+// Ids of a new user namespace: those from `inside` on are those from `outside` on.
+struct IdSpan {
+  uint32_t inside = 0, outside = 0, count = 1;
+};
 
 struct Launch {
   int binary = -1;  // sealed memfd
@@ -20,7 +26,11 @@ struct Launch {
   const std::vector<Fd>* join = nullptr;  // v1 `tasks` files
   int into_cgroup = -1;
   bool namespaces = false;
-  bool user_namespace = false;  // maps our own ids to themselves, capabilities become ambient
+  bool user_namespace = false;  // capabilities become ambient
+  // What our own ids are called in it; nullopt: as outside.
+  std::optional<uint32_t> own_uid, own_gid;
+  // As root: of both kinds. The child becomes 0 of it, none of our own ids is in it.
+  std::optional<IdSpan> range;
 };
 struct Launched {
   pid_t pid = 0;

@@ -71,6 +71,8 @@ std::vector<std::string> names_in(const std::string& directory) {
   return names;
 }
 
+}  // namespace
+
 void add_devices(MountPlan& plan) {
   plan.push_back({wire::k_directory, "", "dev", 0755});
   for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
@@ -107,6 +109,16 @@ void add_proc(MountPlan& plan) {
       plan.push_back({wire::k_hide, "", path});
   }
 }
+
+// Charged to the agent's memory limit like everything it keeps; half of it each, unless it is said
+// otherwise.
+void add_memory(MountPlan& plan, const Limits& limits) {
+  const uint64_t half = limits.memory_bytes != 0 ? limits.memory_bytes / 2 : k_memory_default;
+  plan.push_back({wire::k_tmpfs, "", "tmp", limits.tmp_bytes != 0 ? limits.tmp_bytes : half});
+  plan.push_back({wire::k_tmpfs, "", "dev/shm", limits.shm_bytes != 0 ? limits.shm_bytes : half});
+}
+
+namespace {
 
 // The second wall: Landlock says the same about writing as the mounts do.
 void add_rights(MountPlan& plan) {
@@ -156,14 +168,9 @@ MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
                   "etc/group"});
   plan.push_back(
       {wire::k_text_file, "passwd: files\ngroup: files\nhosts: files dns\n", "etc/nsswitch.conf"});
-  plan.push_back(
-      {wire::k_text_file, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n", "etc/hosts"});
+  plan.push_back({wire::k_text_file, k_hosts_text, "etc/hosts"});
   plan.push_back({wire::k_work, "", "work"});
-  // Charged to the agent's memory limit like everything it keeps; half of it each, unless it is
-  // said otherwise.
-  const uint64_t half = limits.memory_bytes != 0 ? limits.memory_bytes / 2 : uint64_t{1} << 30;
-  plan.push_back({wire::k_tmpfs, "", "tmp", limits.tmp_bytes != 0 ? limits.tmp_bytes : half});
-  plan.push_back({wire::k_tmpfs, "", "dev/shm", limits.shm_bytes != 0 ? limits.shm_bytes : half});
+  add_memory(plan, limits);
   return plan;
 }
 

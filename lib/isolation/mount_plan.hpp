@@ -26,4 +26,11 @@ MountPlan make_host_plan();
 MountPlan make_sandbox_plan(const MountPlan& host, uint32_t uid, uint32_t gid,
                             const Limits& limits);
 
+// Parts of both plans, and of that of level container (container_plan.hpp).
+void add_devices(MountPlan& plan);
+void add_proc(MountPlan& plan);
+void add_memory(MountPlan& plan, const Limits& limits);  // /tmp and /dev/shm
+constexpr const char* k_hosts_text = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n";
+constexpr uint64_t k_memory_default = uint64_t{1} << 30;  // without a limit to take half of
+
 }  // namespace fabric

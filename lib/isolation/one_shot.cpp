@@ -140,12 +140,16 @@ class Run {
 
   template <class State>
   Result<OneEnd> run(State& state) {
-    const bool walls = asked_.level == IsolationLevel::process;
+    const bool walls = asked_.level != IsolationLevel::none;
     const bool change_user = walls && state.self.uid == 0;
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
-    if (change_user) uid_ = id;
-    const IdPair agent = change_user ? IdPair{id, id} : state.self;
-    paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
+    if (asked_.level == IsolationLevel::container)
+      container_ = TRY(prepare_container(asked_, state.self, end_.degraded));
+    const IdPair agent = container_    ? container_->agent(state.self)
+                         : change_user ? IdPair{id, id}
+                                       : state.self;
+    if (change_user) uid_ = agent.uid;
+    paths_ = TRY(plan_paths({asked_.options, "", "", container_ ? container_->lower : "", walls}));
     if (walls) TRY_STATUS(take_names());
     if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state, agent));
@@ -160,6 +164,7 @@ class Run {
       descriptors.push_back(work.get());
     }
     if (!OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
+    if (container_ && change_user) TRY_STATUS(groups_.hand_over(agent.uid, agent.gid));
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
     TRY_STATUS(send_start(ours_, command_));
@@ -217,13 +222,14 @@ class Run {
     how.setup = theirs.get();
     how.dev_null = state.dev_null.get();
     how.into_cgroup = groups_.into();
-    how.namespaces = asked_.level == IsolationLevel::process;
+    how.namespaces = asked_.level != IsolationLevel::none;
     how.user_namespace = how.namespaces && state.self.uid != 0;
+    if (container_) map_ids(*container_, how);
     init_ = TRY(launch(how));
     theirs.reset();
-    state.host_plan = make_host_plan();
+    if (!container_) state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
-    InitSpec spec = TRY(state.describe(asked_, paths_, agent));
+    InitSpec spec = TRY(state.describe(asked_, paths_, agent, container_ ? &*container_ : nullptr));
     spec.flags |= wire::k_one_shot;
     if (command_.terminal) spec.flags |= wire::k_terminal;
     if (groups_.hold_the_init()) {  // describe() knows of none
@@ -239,6 +245,11 @@ class Run {
     std::vector<Fd> trees;
     if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
     std::vector<int> descriptors;
+    ContainerParts layers;
+    if (container_) {
+      layers = TRY(open_container(*container_, state.maps, asked_, end_.degraded));
+      descriptors = layers.descriptors(*container_);
+    }
     for (const Fd& tree : trees) descriptors.push_back(tree.get());
     return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
@@ -253,6 +264,7 @@ class Run {
   Launched init_;
   OneEnd end_;
   PathPlan paths_;
+  std::optional<Container> container_;
   std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };

@@ -91,6 +91,11 @@ Status OneShotGroups::enforce(const Limits& limits, std::optional<uint32_t> uid)
   return {};
 }
 
+Status OneShotGroups::hand_over(uint32_t uid, uint32_t gid) const {
+  if (made_) return hand_to_init(made_->leaves[0].unified, made_->leaves[0].memory, uid, gid);
+  return hand_to_init(Fd(), host_.memory.directory, uid, gid);
+}
+
 Status OneShotGroups::add_parts(uint64_t& flags, std::vector<int>& descriptors) {
   if (made_) {
     flags |= wire::k_part_unified;

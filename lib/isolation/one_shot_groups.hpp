@@ -34,6 +34,8 @@ class OneShotGroups {
   // `uid`: of the command, when it is not ours.
   Status enforce(const Limits& limits, std::optional<uint32_t> uid);
   [[nodiscard]] int into() const { return made_ ? made_->into.get() : -1; }
+  // At level container, as root: see hand_to_init().
+  Status hand_over(uint32_t uid, uint32_t gid) const;
   // For wire::k_parts.
   Status add_parts(uint64_t& flags, std::vector<int>& descriptors);
   // After the command's end; after the init's where it is in them. Also done by the destructor.

@@ -70,7 +70,9 @@ void PathNodes::emit(MountPlan& steps, std::vector<HostTree>& trees) const {
     } else if (hidden) {
       continue;
     }
-    const uint64_t lenient = node.if_exists ? uint64_t{wire::k_if_exists} : 0;
+    const uint64_t lenient = node.make        ? uint64_t{wire::k_make}
+                             : node.if_exists ? uint64_t{wire::k_if_exists}
+                                              : 0;
     const bool closed = node.no_write || (node.work && node.tree->read_only);
     if (node.hide) {
       const bool holds = holds_tree(inside);
@@ -80,7 +82,7 @@ void PathNodes::emit(MountPlan& steps, std::vector<HostTree>& trees) const {
     } else if (closed && !unchangeable && (!node.tree || node.work)) {
       steps.push_back({wire::k_no_write, "", target, lenient});
     } else if (node.pin && !node.tree && !unchangeable) {
-      steps.push_back({wire::k_pin, "", target});
+      steps.push_back({wire::k_pin, "", target, node.if_exists ? uint64_t{wire::k_if_exists} : 0});
     }
   }
   steps.insert(steps.end(), closing.begin(), closing.end());

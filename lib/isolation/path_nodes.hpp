@@ -17,6 +17,7 @@ struct PathNode {
   bool pin = false;
   bool no_write = false;
   bool hide = false;
+  bool make = false;       // in a root of its own: the agent could make it later
   bool if_exists = false;  // in the host's system directories, where nothing can be made
 };
 

@@ -212,11 +212,25 @@ class Planner {
         return fail(ErrorCode::usage,
                     inside + " is memory of the agent's own: nothing is there yet",
                     "leave the rule out");
+    if (!request_.root.empty()) return deny_in_own_root(inside, hide);
     if (!hide) return {};
     std::error_code error;
     const std::filesystem::path real = std::filesystem::canonical(inside, error);
     PathNode& node = nodes_.at(error ? inside : real.string());
     node.hide = node.if_exists = true;
+    return {};
+  }
+
+  // Level container: what is not there yet is made, so that the agent cannot.
+  Status deny_in_own_root(const std::string& inside, bool hide) {
+    const std::string path = TRY(resolve_in_root(request_.root, inside));
+    for (size_t slash = path.find('/', 1); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      PathNode& above = nodes_.at(path.substr(0, slash));
+      above.pin = above.if_exists = true;
+    }
+    PathNode& node = nodes_.at(path);
+    (hide ? node.hide : node.no_write) = node.make = true;
     return {};
   }
 

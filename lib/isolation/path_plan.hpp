@@ -22,7 +22,10 @@ struct PathRequest {
   const SandboxOptions& options;
   std::string own_work;   // host directory that is /work when the options name none; "": in memory
   std::string workspace;  // root of the fabric workspace, "" for none: its files are protected
-  bool walls = true;      // else only the work directory is looked up
+  // Level container: host directory of its root file system, "" at the others. Its files can be
+  // changed, as far as the agent is concerned.
+  std::string root = {};
+  bool walls = true;  // else only the work directory is looked up
 };
 
 // One of the host, without links on the way to it.

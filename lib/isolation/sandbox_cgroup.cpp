@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "isolation/cgroup_file.hpp"
 #include "isolation/io_weight.hpp"
@@ -158,6 +159,18 @@ Result<SandboxCgroup> make_sandbox_cgroup(const CgroupHost& host, const std::str
   made = SandboxCgroup{};
   (void)remove_sandbox_cgroup(host, name, Duration::seconds(1));
   return fail(std::move(status).error());
+}
+
+Status hand_to_init(const Fd& unified, const Fd& memory, uint32_t uid, uint32_t gid) {
+  for (const auto& [group, names] :
+       {std::pair<const Fd*, std::vector<const char*>>{&unified, {"cgroup.freeze", "memory.peak"}},
+        {&memory, {"tasks", "memory.max_usage_in_bytes"}}}) {
+    if (!group->valid()) continue;
+    for (const char* name : names)
+      if (::fchownat(group->get(), name, uid, gid, 0) != 0 && errno != ENOENT)
+        return fail_errno(errno, std::string("cgroup: handing over ") + name);
+  }
+  return {};
 }
 
 }  // namespace fabric

@@ -50,4 +50,8 @@ Status remove_sandbox_cgroup(const CgroupHost& host, const std::string& name, Du
 // All names that exist below the root of `host`.
 std::vector<std::string> list_sandbox_cgroups(const CgroupHost& host);
 
+// What the init of a sandbox that has a user namespace of root's making writes in the groups of a
+// slot: root's files are nobody's there. (As an ordinary user they are its own.)
+Status hand_to_init(const Fd& unified, const Fd& memory, uint32_t uid, uint32_t gid);
+
 }  // namespace fabric

@@ -69,6 +69,9 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   head.probe = text.add(spec.probe);
   head.path_env = text.add(spec.path_env);
   head.networks = text.add(spec.networks);
+  head.container = {spec.container.flags, text.add(spec.container.lower),
+                    text.add(spec.container.upper), text.add(spec.container.start_dir),
+                    spec.container.upper_bytes};
   head.mount_count = static_cast<uint32_t>(mounts.size());
   std::vector<wire::DenialRule> denials;
   if (spec.filter != nullptr) {

@@ -13,6 +13,13 @@
 
 namespace fabric {
 
+// With wire::k_container (wire::ContainerHead).
+struct ContainerLayers {
+  uint32_t flags = 0;
+  std::string lower, upper, start_dir;
+  uint64_t upper_bytes = 0;
+};
+
 struct InitSpec {
   uint32_t flags = 0;  // wire::SpecFlags
   uint32_t slots = 1;
@@ -23,6 +30,7 @@ struct InitSpec {
   wire::TaskLimits limits{};
   std::string work_dir, host_name, probe, path_env;
   std::string networks;  // with wire::k_egress
+  ContainerLayers container;
   MountPlan mounts;
   std::shared_ptr<const SeccompFilter> filter;
 };

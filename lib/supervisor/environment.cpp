@@ -24,11 +24,15 @@ std::vector<std::string> agent_environment(const Agent& agent, const config::Wor
   const AgentDefinition& d = agent.definition;
   std::vector<std::string> env;
   const bool walled = d.isolation != IsolationLevel::none;
-  set(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  // Of a container its image says it (isolation/container.cpp).
+  if (d.isolation != IsolationLevel::container)
+    set(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   const std::string work = d.sandbox.work.empty() ? workspace.work_dir(d.id) : d.sandbox.work;
   set(env, "HOME", walled ? "/work" : work);
-  set(env, "LANG", "C.UTF-8");
-  set(env, "USER", walled ? "agent" : d.user);
+  if (d.isolation != IsolationLevel::container) {
+    set(env, "LANG", "C.UTF-8");
+    set(env, "USER", walled ? "agent" : d.user);
+  }
   for (const auto& [name, value] : d.env) set(env, name, value);
   std::string tools;
   for (const std::string& tool : d.tools) tools += (tools.empty() ? "" : ",") + tool;

@@ -108,8 +108,10 @@ void SupervisorCore::watch_disk(const Entry& entry) {
     }
     disk_watch_.emplace(*std::move(watch));
   }
+  const bool container = entry.agent.definition.isolation == IsolationLevel::container;
   disk_watch_->add(entry.host->identity(), work_directory(entry.agent),
-                   entry.agent.definition.limits.disk_bytes);
+                   entry.agent.definition.limits.disk_bytes,
+                   container ? workspace_.changes_dir(id) : "");
 }
 
 void SupervisorCore::over_disk(const DiskWatch::Over& over) {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Level container: a root file system of its own instead of the host's directories. It is the lower
+// layer of an overlay, whose upper one keeps what the agent changes. The sandbox has a user
+// namespace: made by root with a range of ids that nobody else has, by an ordinary user with his
+// own id alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "isolation/id_map.hpp"
+#include "isolation/id_range.hpp"
+#include "isolation/image/image_config.hpp"
+#include "isolation/isolation_manager.hpp"
+#include "isolation/launcher.hpp"
+#include "isolation/spec_encoder.hpp"
+
+namespace fabric {
+
+struct Container {
+  std::string lower;      // host directory, without links on the way
+  bool unpacked = false;  // from an image, by fabric: its files belong to k_ids_on_disk
+  ImageConfig image;
+  std::string changes;           // host directory of the upper layer; "": in memory
+  IdPair inside;                 // whom commands run as
+  std::optional<IdRange> range;  // as root
+
+  // The same outside.
+  [[nodiscard]] IdPair agent(IdPair self) const {
+    return range ? IdPair{range->first + inside.uid, range->first + inside.gid} : self;
+  }
+};
+
+// Refuses what cannot be. Unpacks an image where that was not done yet.
+Result<Container> prepare_container(const SandboxSpec& spec, IdPair self,
+                                    std::vector<std::string>& degraded);
+
+// What the init gets of it, in the order in which it wants it.
+struct ContainerParts {
+  Fd lower, upper;
+  [[nodiscard]] std::vector<int> descriptors(const Container& container) const;
+};
+// As root: the layers, mapped. Nothing as an ordinary user, whose init opens them.
+Result<ContainerParts> open_container(const Container& container, IdMaps& maps,
+                                      const SandboxSpec& spec, std::vector<std::string>& degraded);
+
+// The ids of its user namespace.
+void map_ids(const Container& container, Launch& launch);
+
+// Makes `init` one of this container: ids, layers, files and variables.
+Status describe_container(const Container& container, const SandboxSpec& spec, InitSpec& init);
+
+}  // namespace fabric

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isolation/container_plan.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <memory>
+#include <sstream>
+
+#include "isolation/host_path.hpp"
+
+namespace fabric {
+
+namespace {
+
+constexpr size_t k_largest_file = size_t{1} << 20;
+
+// "" when it is missing, no ordinary file, or too large to be what its name says.
+std::string text_in(const Fd& root, const std::string& path) {
+  auto file = open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat status {};
+  if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  std::string text = read_all(file->get(), k_largest_file).value_or("");
+  if (text.find('\0') != std::string::npos) return "";
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+std::string field(const std::string& line, int number) {
+  std::istringstream in(line);
+  std::string text;
+  for (int i = 0; i <= number; ++i)
+    if (!std::getline(in, text, ':')) return "";
+  return text;
+}
+
+// Where it has no name programs like git and ssh do not know what to think of it.
+void add_account(MountPlan& plan, const Fd& root, const std::string& file, uint32_t id,
+                 const std::string& line) {
+  if (!find_account(root, file, std::to_string(id)).empty()) return;
+  plan.push_back({wire::k_text_file, text_in(root, file) + line, file});
+}
+
+Result<std::vector<std::string>> directories_in(const Fd& root) {
+  Fd again = TRY(open_at(root, ".", O_RDONLY | O_DIRECTORY));
+  std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(again.get()), ::closedir);
+  if (!list) return fail_errno(errno, "listing the root directory");
+  again.release();
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(list.get())) {
+    const std::string name = entry->d_name;
+    struct stat status {};
+    if (name == "." || name == ".." ||
+        ::fstatat(root.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      continue;
+    if (S_ISDIR(status.st_mode)) names.push_back(name);
+  }
+  return names;
+}
+
+// The second wall: new entries of / itself cannot be made, what is in its directories can.
+Status add_rights(MountPlan& plan, const Fd& root) {
+  constexpr uint32_t k_look = wire::k_allow_read | wire::k_allow_list | wire::k_allow_execute;
+  constexpr uint32_t k_change = wire::k_allow_write | wire::k_allow_truncate;
+  plan.push_back({wire::k_allow, "", "", k_look});
+  plan.push_back({wire::k_allow, "", "proc", k_change});
+  plan.push_back({wire::k_allow, "", "dev", k_change | wire::k_allow_ioctl});
+  for (const char* name : {"work", "tmp", "dev/shm"})
+    plan.push_back({wire::k_allow, "", name, wire::k_allow_all});
+  for (const std::string& name : TRY(directories_in(root)))
+    if (name != "proc" && name != "dev" && name != "sys" && name != "work" && name != "tmp")
+      plan.push_back({wire::k_allow, "", name, wire::k_allow_all | wire::k_allow_if_there});
+  return {};
+}
+
+}  // namespace
+
+std::string find_account(const Fd& root, const std::string& file, const std::string& name_or_id) {
+  std::istringstream lines(text_in(root, file));
+  for (std::string line; std::getline(lines, line);)
+    if (field(line, 0) == name_or_id || field(line, 2) == name_or_id) return line;
+  return "";
+}
+
+Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, const Limits& limits) {
+  MountPlan plan;
+  add_devices(plan);
+  add_proc(plan);
+  TRY_STATUS(add_rights(plan, root));
+  plan.push_back({wire::k_directory, "", "etc", 0755});
+  const std::string uid = std::to_string(inside.uid), gid = std::to_string(inside.gid);
+  add_account(plan, root, "etc/passwd", inside.uid,
+              "agent:x:" + uid + ":" + gid + ":agent:/work:/bin/sh\n");
+  add_account(plan, root, "etc/group", inside.gid, "agent:x:" + gid + ":\n");
+  plan.push_back({wire::k_text_file, k_hosts_text, "etc/hosts"});
+  plan.push_back({wire::k_work, "", "work"});
+  add_memory(plan, limits);
+  return plan;
+}
+
+}  // namespace fabric

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a sandbox of level container, in the place of those of mount_plan.hpp.
+#pragma once
+
+#include "base/fd.hpp"
+#include "isolation/id_map.hpp"
+#include "isolation/mount_plan.hpp"
+
+namespace fabric {
+
+// `root`: the root file system, which others than root may have made: no link in it leads out.
+Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, const Limits& limits);
+
+// A line of /etc/passwd or /etc/group there, by its first field or by its id; "" for none.
+std::string find_account(const Fd& root, const std::string& file, const std::string& name_or_id);
+
+}  // namespace fabric
