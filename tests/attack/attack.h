@@ -46,7 +46,8 @@ enum {
   SECRETS = 0x800,
   DISK = 0x1000,
   INJECT = 0x2000,
-  HOSTED = 0x4000, /* a rule about a path; lab.sh changes something there first (host_change) */
+  LAYERED = 0x8000, /* level container: in its own root, which is a layer, it may do that */
+  HOSTED = 0x4000,  /* a rule about a path; lab.sh changes something there first (host_change) */
 };
 
 struct probe {
@@ -116,4 +117,4 @@ int prepare_canaries(const char* directory);
 /* Writes "NAME what" for all that has changed. */
 void check_canaries(const char* directory, FILE* report);
 void sweep_processes(void);
-int judge(const char* directory, int verbose);
+int judge(const char* directory, bool layered, int verbose);

@@ -42,6 +42,7 @@ if [ "$DRIVER" = fabric ]; then
       printf '%s\n' "$@"
       printf 'command = ["%s", "{payload.mode}", "%s", "{payload.probes}"]\n' "$attack" $context_file
       printf 'grace = "300ms"\n[isolation]\nlevel = "%s"\n' "$LEVEL"
+      [ "$LEVEL" != container ] || printf 'root = "%s/tree"\n' "$lab"
       cat "$lab/limits.$name" 2>/dev/null || cat "$lab"/limits
     } >"$lab/w/agents/$name/agent.toml"
     chown -R "$ATTACKER" "$lab"/w
@@ -133,7 +134,8 @@ if [ "$DRIVER" = sandbox_run ]; then
   inside() {
     seconds=$(($2 + 10)) probes=$3 limit=
     [ "$1" != spin ] || limit='--cpu 0.2'
-    # shellcheck disable=SC2086 # empty or two words
+    [ "$LEVEL" != container ] || limit="$limit --root $lab/tree"
+    # shellcheck disable=SC2086 # options, or none
     command_driver "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --memory 256M --pids 64 $limit \
       --work $lab/work --timeout "$2s" --
   }

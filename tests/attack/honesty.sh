@@ -41,3 +41,11 @@ promises_kept() {
   if grep -o '{[^{}]*"verdict":"broken"[^{}]*}' "$lab"/proofs; then return 1; fi
 }
 honest hon-displayed promises_kept
+
+# What is no attack works: programs that wall themselves in.
+nests() {
+  # Where the kernel has no Landlock there is nothing to see.
+  "$attack" nest x 2>&1 | grep -q NESTED || return 0
+  fabric run plain --timeout 10s --payload '{"mode":"nest","probes":""}' 2>&1 | grep NESTED
+}
+honest hon-landlock-nests nests

@@ -22,6 +22,8 @@ for name in etc usr var; do
     -o "lowerdir=/$name,upperdir=$LAB/memory/$name/upper,workdir=$LAB/memory/$name/work" "/$name" \
     2>/dev/null || [ -n "${ATTACK_THROWAWAY:-}" ] || die "cannot put a copy over /$name"
 done
+# Sandboxes that are not installed: packages, unpacked.
+[ -z "${ATTACK_PEERS:-}" ] || cp -a "$ATTACK_PEERS"/. / || die "$ATTACK_PEERS"
 # Where these are may be covered below.
 mkdir "$LAB/build" "$LAB/scripts"
 mount --bind "$BUILD" "$LAB/build" || die 'the build'
@@ -79,6 +81,18 @@ END
 # --- what must not be reached
 
 programs=/usr/local/lib/attack
+if [ "$LEVEL" = container ]; then
+  # A root with the program in it. The files that everybody may write are the same here and there, so
+  # that it is seen when what an agent changes reaches them.
+  for name in usr/bin usr/lib usr/local/lib/attack etc tmp work proc dev sys var/tmp var/lib root home run; do
+    mkdir -p "$lab/tree/$name"
+  done
+  chmod 777 "$lab"/tree/tmp "$lab"/tree/var/tmp "$lab"/tree/home "$lab"/tree/etc "$lab"/tree/root "$lab"/tree/usr "$lab"/tree
+  ln -s usr/bin "$lab"/tree/bin
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$lab"/tree/etc/passwd
+  mkdir -p $programs
+  mount --bind "$lab"/tree$programs $programs || die "$programs"
+fi
 mkdir -p $programs/files
 chmod 777 $programs $programs/files
 cp "$lab"/attack $programs/attack
@@ -315,6 +329,7 @@ if [ "$DRIVER" = fabric ] && [ -z "$wanted" ]; then
   . "$here/honesty.sh" >"$lab"/honesty
 fi
 driver_finish
+if [ -e "$lab"/rules/fixed-later ]; then echo 'THROUGH   hon-no-leftover: fixed-later is still there' >>"$lab"/honesty && dishonest=1; fi
 look
 # Whoever was reached has written it down.
 cat "$lab"/hits >>"$lab"/seen
@@ -324,7 +339,7 @@ if [ "$ATTACKER" = 0 ]; then who=root; else who='an ordinary user'; fi
 echo "== $DRIVER, level $LEVEL, started by $who"
 [ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$ATTACKER"; cp "$lab"/bare "$lab"/inside "$lab"/seen "$lab"/pending "$KEEP/$ATTACKER/"; }
 status=0
-$attack judge "$lab" ${VERBOSE:+-v} || status=1
+$attack judge "$lab" "$LEVEL" ${VERBOSE:+-v} || status=1
 if [ -n "${without_groups:-}" ]; then
   echo "THROUGH   hon-no-cgroup: $without_groups"
   status=1
