@@ -171,7 +171,8 @@ bool apply_path(const Spec& spec, const wire::MountOp& op, int root) {
     case wire::k_close:
       close_cover(root, target);
       return true;
-    case wire::k_allow:  // landlock.cpp
+    case wire::k_allow:    // landlock.cpp
+    case wire::k_pattern:  // patterns.cpp
       return true;
     default:
       return false;

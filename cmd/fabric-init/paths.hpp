@@ -35,5 +35,7 @@ bool apply_path(const Spec& spec, const wire::MountOp& op, int root);
 // A target that is hidden or protected no more, or null. The kernel removes a mount together with
 // the name that it is on, and outside of the sandbox that name can be renamed over (git config).
 const char* lost_protection(const Spec& spec);
+// patterns.cpp: whether all that the rules with patterns match by now is hidden or protected.
+bool patterns_hold(const Spec& spec);
 
 }  // namespace fabric::init

@@ -297,15 +297,15 @@ void start_attempt(Init& init, StartMessage& message) {
     return not_started(init, message, 126, "the sandbox is shutting down", "", 0);
   if (head.argc == 0 || !split(message.text, head.text_size, head.argc, head.envc, strings))
     return not_started(init, message, 126, "malformed request", "", 0);
-  if (const char* path = lost_protection(init.spec)) {
-    // Only a new sandbox can protect it again; the supervisor makes one when this has ended.
-    for (uint32_t i = 0; i < init.slot_count(); ++i)
-      if (init.slots[i].busy)
-        return not_started(init, message, 126,
-                           "replaced from outside while another task ran, so not protected", path,
-                           0);
-    _exit(0);
-  }
+  bool busy = false;
+  for (uint32_t i = 0; i < init.slot_count(); ++i) busy |= init.slots[i].busy;
+  const char* lost = lost_protection(init.spec);
+  if (lost != nullptr && busy)
+    return not_started(init, message, 126,
+                       "replaced from outside while another task ran, so not protected", lost, 0);
+  // Only a new sandbox can protect it again; the supervisor makes one when this has ended. What
+  // matches a pattern and is new may be the other task's own.
+  if (lost != nullptr || (!busy && !patterns_hold(init.spec))) _exit(0);
   begin(init, head.slot, message);
 }
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "isolation/host_path.hpp"
@@ -38,34 +37,30 @@ std::string text_of(const Fd& root, const std::string& relative) {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-bool mentions_worktree_config(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text.find("worktreeconfig") != std::string::npos;
-}
-
 // As git decides that a directory is a repository (is_git_directory() of its setup.c).
 bool is_repository(const std::vector<TreeEntry>& entries) {
   return entry_named(entries, "HEAD") != nullptr && has_directory(entries, "objects") &&
          has_directory(entries, "refs");
 }
 
-void protect_repository(const Fd& root, const std::string& at,
-                        const std::vector<TreeEntry>& entries, std::vector<ProtectedPath>& out) {
+void protect_repository(const std::string& at, std::vector<ProtectedPath>& out) {
   out.push_back({in(at, "config"), false, Stand::file});
   out.push_back({in(at, "hooks"), false, Stand::directory});
   // With a file of this name git takes hooks and config from elsewhere.
   out.push_back({in(at, "commondir"), false, Stand::common_dir});
-  if (entry_named(entries, "config.worktree") != nullptr ||
-      mentions_worktree_config(text_of(root, in(at, "config"))))
-    out.push_back({in(at, "config.worktree"), false, Stand::file});
+  // Not read yet, unless extensions.worktreeConfig is set: that may come later, and then what is
+  // here would hold (`git sparse-checkout` sets it).
+  out.push_back({in(at, "config.worktree"), false, Stand::file});
+  // Attributes that no diff and no commit shows. They choose among the filters that the user has.
+  out.push_back({in(at, "info/attributes"), false, Stand::file});
 }
 
 // Of .git/worktrees/NAME.
 void protect_worktree(const std::string& at, const std::vector<TreeEntry>& entries,
                       std::vector<ProtectedPath>& out) {
-  for (const char* name : {"gitdir", "commondir", "config.worktree"})
+  for (const char* name : {"gitdir", "commondir"})
     if (entry_named(entries, name) != nullptr) out.push_back({in(at, name), false, Stand::none});
+  out.push_back({in(at, "config.worktree"), false, Stand::file});
 }
 
 void protect_workspace(const std::string& at, const std::vector<TreeEntry>& entries,
@@ -95,7 +90,7 @@ Result<std::vector<ProtectedPath>> find_protected_paths(const Fd& root) {
     protect_workspace(at, entries, found);
     std::erase_if(entries, [](const TreeEntry& entry) { return entry.name == ".fabric"; });
     if (is_repository(entries)) {
-      protect_repository(root, at, entries, found);
+      protect_repository(at, found);
       std::erase_if(entries, [](const TreeEntry& entry) {
         return entry.name != "modules" && entry.name != "worktrees";
       });

@@ -28,10 +28,10 @@ Result<Fd> open_plain(const HostTree& tree) {
   return open_plain_tree(TRY(open_resolved(tree.host, O_PATH)), tree.host, tree.read_only);
 }
 
-tl::unexpected<Error> cannot_map(const Error& why) {
+tl::unexpected<Error> cannot_map(const Error& why, const char* mend) {
+  if (!why.hint.empty()) return fail(why);  // it says itself what mends it
   return fail(ErrorCode::unavailable,
-              why.message + ": its file system cannot show files under another owner",
-              "use a directory on ext4, xfs, btrfs or tmpfs, or give it with --ro");
+              why.message + ": its file system cannot show files under another owner", mend);
 }
 
 }  // namespace
@@ -39,7 +39,9 @@ tl::unexpected<Error> cannot_map(const Error& why) {
 Result<Fd> open_work(const PathPlan& plan, IdPair agent, IdMaps& maps) {
   auto mapped = open_mapped(plan.work, agent, maps);
   if (mapped) return mapped;
-  return cannot_map(mapped.error());
+  return cannot_map(mapped.error(),
+                    "put the work directory on a file system that can be mapped (ext4, xfs, btrfs, "
+                    "from Linux 6.3 tmpfs)");
 }
 
 Result<Fd> open_plain_work(const PathPlan& plan) { return open_plain(plan.work); }
@@ -48,7 +50,9 @@ Result<std::vector<Fd>> open_trees(const PathPlan& plan, IdPair agent, IdMaps& m
   std::vector<Fd> opened;
   for (const HostTree& tree : plan.trees) {
     auto mapped = open_mapped(tree, agent, maps);
-    if (!mapped && !tree.read_only) return cannot_map(mapped.error());
+    if (!mapped && !tree.read_only)
+      return cannot_map(mapped.error(),
+                        "use a directory on ext4, xfs, btrfs or tmpfs, or give it with --ro");
     opened.push_back(mapped ? std::move(*mapped) : TRY(open_plain(tree)));
   }
   return opened;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -96,14 +97,17 @@ Result<Fd> clone_tree(const Fd& place, const std::string& path, __u64 extra, int
 
 __u64 access(bool read_only) { return read_only ? MOUNT_ATTR_RDONLY : 0; }
 
-IdPair new_owner;  // nftw() has no argument for its callback; one thread (see IdMaps)
+// nftw() has no argument for its callback; one thread (see IdMaps)
+IdPair new_owner;
+const std::vector<std::string>* left_out;
 
 int change_one(const char* path, const struct stat*, int, FTW*) {
   return ::lchown(path, new_owner.uid, new_owner.gid);
 }
 
-int stop_at_another(const char*, const struct stat* status, int, FTW* where) {
-  return where->level > 0 && status->st_uid != new_owner.uid ? 1 : 0;
+int stop_at_another(const char* path, const struct stat* status, int, FTW* where) {
+  const bool another = where->level > 0 && status->st_uid != new_owner.uid;
+  return another && std::find(left_out->begin(), left_out->end(), path) == left_out->end() ? 1 : 0;
 }
 
 }  // namespace
@@ -131,8 +135,9 @@ Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_o
   return clone_tree(place, path, access(read_only), -1);
 }
 
-bool all_belong_to(const std::string& path, uint32_t uid) {
+bool all_belong_to(const std::string& path, uint32_t uid, const std::vector<std::string>& besides) {
   new_owner = {uid, uid};
+  left_out = &besides;
   return ::nftw(path.c_str(), stop_at_another, 32, FTW_PHYS | FTW_MOUNT) == 0;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -46,8 +47,8 @@ Result<Fd> open_mapped_directory(const Fd& place, const std::string& path, const
                                  bool read_only = false);
 // The same without a map.
 Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_only = false);
-// Whether everything below `path`, but not itself, belongs to `uid`.
-bool all_belong_to(const std::string& path, uint32_t uid);
+// Whether everything below `path`, but not itself nor `besides`, belongs to `uid`.
+bool all_belong_to(const std::string& path, uint32_t uid, const std::vector<std::string>& besides);
 // chown -R, without following links.
 Status change_owner(const std::string& path, IdPair owner);
 

@@ -268,6 +268,7 @@ enum MountKind : uint32_t {
   k_cover,     // target shows nothing; argument: k_if_exists, k_make, k_cover_open
   k_close,     // target, covered with k_cover_open, becomes read-only
   k_allow,     // Landlock: what may be done beneath target; argument: rights of <linux/landlock.h>
+  k_pattern,   // what matches target beneath source is protected; argument: k_pattern_hides
   k_default_variable = 64,  // source: NAME=VALUE for the environment of tasks that have no NAME
 };
 enum MountArgument : uint32_t {
@@ -276,6 +277,7 @@ enum MountArgument : uint32_t {
   k_if_exists = 4,
   k_cover_open = 8,  // directories for further trees can be made in it
   k_make = 16,       // k_cover, k_no_write: a directory is made where nothing is
+  k_pattern_hides = 32,
 };
 constexpr uint32_t k_max_trees = 64;
 // Bits of Landlock as of its fifth version; the init leaves out what the kernel does not know.

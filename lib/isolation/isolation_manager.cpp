@@ -17,6 +17,7 @@
 #include "isolation/egress_plan.hpp"
 #include "isolation/exit_journal.hpp"
 #include "isolation/host_features.hpp"
+#include "isolation/host_path.hpp"
 #include "isolation/host_trees.hpp"
 #include "isolation/io_weight.hpp"
 #include "isolation/isolation_state.hpp"
@@ -139,13 +140,15 @@ Result<Fd> IsolationManager::State::work_tree(const SandboxSpec& spec, const Pat
   auto mapped = open_work(paths, agent, maps);
   if (mapped) return mapped;
   const std::string what = "the files of the work directory belong to " + std::to_string(agent.uid);
-  // One that fabric made for the agent holds nobody's files that would change their owner.
-  if (paths.own_work && all_belong_to(paths.work.host, agent.uid))
+  // One that fabric made for the agent holds nobody's files that would change their owner, only
+  // what stands for names that may not appear.
+  std::vector<std::string> placeholders;
+  for (const Placeholder& made : paths.wanted)
+    placeholders.push_back(join_path(made.tree, made.relative));
+  if (paths.own_work && all_belong_to(paths.work.host, agent.uid, placeholders))
     degraded.push_back(what + " (" + mapped.error().message + ")");
   else
-    TRY_STATUS(weaken(spec, degraded, what, mapped.error().message,
-                      "put the work directory on a file system that can be mapped (ext4, xfs, "
-                      "btrfs, from Linux 6.3 tmpfs)"));
+    TRY_STATUS(weaken(spec, degraded, what, mapped.error().message, mapped.error().hint));
   TRY_STATUS(change_owner(paths.work.host, agent));
   return open_plain_work(paths);
 }

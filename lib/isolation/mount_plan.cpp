@@ -89,16 +89,20 @@ void add_devices(MountPlan& plan) {
 // uid may write none of them; that it sees them read-only or not at all is a second reason.
 void add_proc(MountPlan& plan) {
   plan.push_back({wire::k_proc, "", "proc"});
-  for (const char* name : {"proc/sys", "proc/irq", "proc/bus"})
-    plan.push_back({wire::k_read_only, "", name});
+  plan.push_back({wire::k_read_only, "", "proc/sys"});
   // Only what every user may read: the agent is never root on the host, and the kernel refuses it
   // the others (kcore, kmsg, timer_list, slabinfo, kpagecount and their like have mode 0400). A
   // mask is a mount, which each sandbox pays for.
-  for (const char* name :
-       {"acpi",       "asound",     "config.gz",     "fs",         "iomem",       "ioports",
-        "kallsyms",   "kcore",      "key-users",     "keys",       "kmsg",        "kpagecgroup",
-        "kpagecount", "kpageflags", "latency_stats", "modules",    "sched_debug", "schedstat",
-        "scsi",       "slabinfo",   "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo"}) {
+  for (const char* name : {"acpi",       "asound",        "bus",
+                           "cmdline",    "config.gz",     "diskstats",
+                           "fs",         "interrupts",    "iomem",
+                           "ioports",    "irq",           "kallsyms",
+                           "kcore",      "key-users",     "keys",
+                           "kmsg",       "kpagecgroup",   "kpagecount",
+                           "kpageflags", "latency_stats", "modules",
+                           "partitions", "sched_debug",   "schedstat",
+                           "scsi",       "slabinfo",      "sysrq-trigger",
+                           "timer_list", "timer_stats",   "vmallocinfo"}) {
     struct stat status {};
     const std::string path = std::string("proc/") + name;
     if (::stat(("/" + path).c_str(), &status) == 0 && (status.st_mode & 0006) != 0)

@@ -41,6 +41,7 @@ class Planner {
     for (const HostTree& tree : trees_) TRY_STATUS(protect(tree));
     TRY_STATUS(prepare_mount_points());
     nodes_.emit(plan_.steps, plan_.trees);
+    plan_.steps.insert(plan_.steps.end(), patterns_.begin(), patterns_.end());
     return std::move(plan_);
   }
 
@@ -155,7 +156,8 @@ class Planner {
     return {};
   }
 
-  // Those that exist now; where the pattern says nothing of a tree there is nothing to look at.
+  // Those that exist now, and the init looks again before each task. Where the pattern says nothing
+  // of a tree there is nothing to look at.
   Status deny_matches(const std::string& pattern, bool hide) {
     const std::string fixed = fixed_part(pattern);
     std::vector<HostTree> places = trees_;
@@ -166,6 +168,8 @@ class Planner {
       if (!root) continue;  // a file
       const std::string start =
           is_beneath(fixed, tree.inside) ? relative_to(fixed, tree.inside) : "";
+      patterns_.push_back({wire::k_pattern, join_path(tree.inside, start), pattern,
+                           hide ? uint64_t{wire::k_pattern_hides} : 0});
       std::vector<std::string> found;
       TRY_STATUS(walk_tree(*root, start, [&](const std::string& at, std::vector<TreeEntry>& in) {
         std::erase_if(in, [&](const TreeEntry& entry) {
@@ -366,6 +370,7 @@ class Planner {
   const PathRequest& request_;
   PathPlan plan_;
   PathNodes nodes_;
+  MountPlan patterns_;
   std::vector<HostTree> trees_;  // that the user named, the work directory among them
   std::vector<std::string> changeable_;
 };

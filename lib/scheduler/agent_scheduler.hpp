@@ -51,6 +51,8 @@ struct Outcome {
   uint64_t result_bytes = 0, stderr_bytes = 0, dropped_bytes = 0;
   Duration cpu;
   uint64_t memory_peak_bytes = 0;
+  bool memory_met = false;    // the limit killed a process of it
+  uint64_t pids_refused = 0;  // processes that the limit kept it from starting
   TaskResult result;
 };
 

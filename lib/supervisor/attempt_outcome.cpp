@@ -102,6 +102,8 @@ Outcome outcome_of(const AttemptExit& exit, const Task& task, const AgentDefinit
       }
       break;
   }
+  o.memory_met = exit.memory_met;
+  o.pids_refused = exit.pids_refused;
   for (const std::string& hint : limit_hints(exit, definition, o.reason, o.state))
     o.detail += (o.detail.empty() ? "" : "; ") + hint;
   return o;

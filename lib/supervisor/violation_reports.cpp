@@ -30,33 +30,40 @@ std::string tail_of(const std::string& path) {
 
 std::string quoted(uint64_t bytes) { return '"' + size_to_string(bytes) + '"'; }
 
-// The limit that this attempt ended of. It has been said in the reason already; here it is for
-// those who look at the agent.
-std::optional<Violation> limit_violation(Reason reason, const Limits& limits) {
-  Violation v;
-  v.source = ViolationSource::limit;
-  const auto with = [&](ViolationKind kind, const char* what, const std::string& key,
-                        const std::string& now, const std::string& twice) {
+// The limits that this attempt met, whether it ended of them or went on. Those that it ended of
+// have been said in the reason already; here they are for those who look at the agent.
+std::vector<Violation> limits_met(const Outcome& outcome, const AgentDefinition& definition) {
+  std::vector<Violation> met;
+  const Limits& limits = definition.limits;
+  const auto add = [&](ViolationKind kind, const char* what, const std::string& key,
+                       const std::string& now, const std::string& twice) {
+    Violation v;
+    v.source = ViolationSource::limit;
     v.kind = kind;
     v.what = what;
     v.rule = key + " = " + now;
     v.allow = key + " = " + twice;
-    return v;
+    met.push_back(std::move(v));
   };
   const uint64_t mebibytes = limits.memory_bytes >> 20;
-  switch (reason) {
-    case Reason::memory:
-      return with(ViolationKind::memory, "memory", "isolation.memory_mb", std::to_string(mebibytes),
-                  std::to_string(2 * mebibytes));
-    case Reason::disk:
-      return with(ViolationKind::disk, "disk", "isolation.disk", quoted(limits.disk_bytes),
-                  quoted(2 * limits.disk_bytes));
-    case Reason::file_size:
-      return with(ViolationKind::file_size, "file size", "isolation.file_size",
-                  quoted(limits.file_size_bytes), quoted(2 * limits.file_size_bytes));
-    default:
-      return std::nullopt;
+  if (mebibytes != 0 && (outcome.reason == Reason::memory || outcome.memory_met))
+    add(ViolationKind::memory, "memory", "isolation.memory_mb", std::to_string(mebibytes),
+        std::to_string(2 * mebibytes));
+  if (limits.pids != 0 && outcome.pids_refused > 0) {
+    add(ViolationKind::pids, "processes", "isolation.pids", std::to_string(limits.pids),
+        std::to_string(2 * limits.pids));
+    met.back().count = outcome.pids_refused;
   }
+  if (outcome.reason == Reason::disk)
+    add(ViolationKind::disk, "disk", "isolation.disk", quoted(limits.disk_bytes),
+        quoted(2 * limits.disk_bytes));
+  if (outcome.reason == Reason::file_size)
+    add(ViolationKind::file_size, "file size", "isolation.file_size",
+        quoted(limits.file_size_bytes), quoted(2 * limits.file_size_bytes));
+  if (outcome.dropped_bytes > 0)
+    add(ViolationKind::output, "output", "max_output", quoted(definition.max_output_bytes),
+        quoted(2 * definition.max_output_bytes));
+  return met;
 }
 
 }  // namespace
@@ -91,12 +98,13 @@ void SupervisorCore::say_what_was_denied(const std::string& id, const Task& task
 
 void SupervisorCore::explain_outcome(const std::string& id, const Task& task, Outcome& outcome) {
   const Entry* entry = find(id);
-  if (entry == nullptr || outcome.state == TaskState::completed) return;
-  if (auto limit = limit_violation(outcome.reason, entry->agent.definition.limits)) {
-    limit->task = task.id;
-    limit->attempt_id = task.attempt_id;
-    return report(id, *std::move(limit));
+  if (entry == nullptr) return;
+  for (Violation& limit : limits_met(outcome, entry->agent.definition)) {
+    limit.task = task.id;
+    limit.attempt_id = task.attempt_id;
+    report(id, std::move(limit));
   }
+  if (outcome.state == TaskState::completed) return;
   const bool by_itself = outcome.reason == Reason::exit || outcome.reason == Reason::signal ||
                          outcome.reason == Reason::error;
   const bool walls = entry->agent.definition.isolation != IsolationLevel::none;

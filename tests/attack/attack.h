@@ -46,6 +46,8 @@ enum {
   SECRETS = 0x800,
   DISK = 0x1000,
   INJECT = 0x2000,
+  LAYERED = 0x8000, /* level container: in its own root, which is a layer, it may do that */
+  HOSTED = 0x4000,  /* a rule about a path; lab.sh changes something there first (host_change) */
 };
 
 struct probe {
@@ -62,7 +64,7 @@ struct probe_list {
 };
 extern const struct probe_list fs_read, fs_write, fs_mount, fs_rules, kern_calls, kern_namespaces,
     kern_files, kern_self, proc_others, proc_life, proc_terminal, res_counts, res_memory, secrets,
-    net_reach, net_sockets, net_egress;
+    net_reach, net_sockets, net_egress, net_speech, secrets_inject;
 #define PROBES(name, table) const struct probe_list name = {table, sizeof table / sizeof *table}
 
 const struct probe* find_probe(const char* name);
@@ -115,4 +117,4 @@ int prepare_canaries(const char* directory);
 /* Writes "NAME what" for all that has changed. */
 void check_canaries(const char* directory, FILE* report);
 void sweep_processes(void);
-int judge(const char* directory, int verbose);
+int judge(const char* directory, bool layered, int verbose);

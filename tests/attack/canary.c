@@ -120,8 +120,12 @@ void check_canaries(const char* directory, FILE* report) {
       const char* what = changed(path, name);
       if (what) fprintf(report, "%s %s %s\n", name, path, what);
     }
-  for (size_t i = 0; i < sizeof clean / sizeof *clean; ++i) check_names(clean[i], true, report);
   char out[512];
+  for (size_t i = 0; i < sizeof clean / sizeof *clean; ++i) {
+    check_names(clean[i], true, report);
+    snprintf(out, sizeof out, "%s/tree%s", directory, clean[i]); /* level container */
+    check_names(out, true, report);
+  }
   snprintf(out, sizeof out, "%s/out", directory);
   check_names(out, true, report);
   snprintf(out, sizeof out, "%s/out/files/", directory);

@@ -13,6 +13,8 @@ context_file=/usr/local/lib/attack/context
 
 agent_rules() { false; }
 agent_egress() { false; }
+agent_keys() { false; }
+agent_inject() { false; }
 agent_disk() { false; }
 agent_flood() { false; }
 sibling_start() { false; }
@@ -40,6 +42,7 @@ if [ "$DRIVER" = fabric ]; then
       printf '%s\n' "$@"
       printf 'command = ["%s", "{payload.mode}", "%s", "{payload.probes}"]\n' "$attack" $context_file
       printf 'grace = "300ms"\n[isolation]\nlevel = "%s"\n' "$LEVEL"
+      [ "$LEVEL" != container ] || printf 'root = "%s/tree"\n' "$lab"
       cat "$lab/limits.$name" 2>/dev/null || cat "$lab"/limits
     } >"$lab/w/agents/$name/agent.toml"
     chown -R "$ATTACKER" "$lab"/w
@@ -50,7 +53,10 @@ if [ "$DRIVER" = fabric ]; then
     chown "$ATTACKER" "$lab"/w "$lab"/state
     fabric init >"$lab"/spawned 2>&1 || return 1
     # The suite is not held back because the machine is busy.
-    printf '[scheduler]\npressure_cpu = "none"\npressure_memory = "none"\n' >"$lab"/w/fabric.toml
+    {
+      printf '[scheduler]\npressure_cpu = "none"\npressure_memory = "none"\n'
+      [ ! -e "$lab"/authority.pem ] || printf '[egress]\nauthorities = "%s/authority.pem"\n' "$lab"
+    } >"$lab"/w/fabric.toml
     chown "$ATTACKER" "$lab"/w/fabric.toml
     printf 'memory_mb = 256\npids = 64\n' >"$lab"/limits
     { cat "$lab"/limits; echo 'cpu_cores = 0.2'; } >"$lab"/limits.spin
@@ -99,14 +105,20 @@ if [ "$DRIVER" = fabric ]; then
     mkdir -p "$lab"/rules
     make_rules "$lab"/rules
     chown -R "$ATTACKER" "$lab"/rules
-    optional rules "work = \"$lab/rules\"" 'hide = ["/work/hidden", "/work/hidden-later", "/work/deep/a/hidden"]' \
+    optional rules "work = \"$lab/rules\"" 'hide = ["/work/hidden", "/work/hidden-later", "/work/deep/a/hidden", "/work/**/*.key"]' \
       'no_write = ["/work/fixed", "/work/fixed-later", "/work/deep/open/fixed"]'
   }
   agent_egress() {
-    optional egress 'egress = ["listed.attacked.test", "*.wild.attacked.test:443"]' || return 1
+    # All that a name is here is the host's own: +private, except where that is attacked.
+    optional egress 'egress = ["listed.attacked.test+private", "*.wild.attacked.test:443+private", "!bad.wild.attacked.test", "*.rebind.attacked.test", "metadata.attacked.test+private"]' || return 1
     # What is listed has to be reachable, else a refusal proves nothing.
-    fabric run egress --timeout 10s --payload '{"mode":"control","probes":""}' 2>"$lab/errors" | grep -q REACHED ||
-      { unreached='what is listed cannot be reached'; return 1; }
+    unreached=$(fabric run egress --timeout 20s --payload '{"mode":"control","probes":""}' 2>&1)
+    if [ "$unreached" = REACHED ]; then unreached=; else unreached="what is listed cannot be reached: $unreached" && return 1; fi
+  }
+  agent_keys() { optional keys "secrets = [\"key=file:$lab/token\"]"; }
+  agent_inject() {
+    optional inject 'egress = ["api.attacked.test:8443+private"]' "secrets = [\"key=file:$lab/token\"]" \
+      'inject = ["api=api.attacked.test:8443,secret=key"]'
   }
   agent_flood() { :; }
   agent_disk() { optional disk 'disk = "64M"'; }
@@ -122,7 +134,8 @@ if [ "$DRIVER" = sandbox_run ]; then
   inside() {
     seconds=$(($2 + 10)) probes=$3 limit=
     [ "$1" != spin ] || limit='--cpu 0.2'
-    # shellcheck disable=SC2086 # empty or two words
+    [ "$LEVEL" != container ] || limit="$limit --root $lab/tree"
+    # shellcheck disable=SC2086 # options, or none
     command_driver "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --memory 256M --pids 64 $limit \
       --work $lab/work --timeout "$2s" --
   }

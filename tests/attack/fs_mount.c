@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Mounts, roots and devices. */
+#include <dirent.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #include "attack.h"
 
@@ -101,6 +104,35 @@ static enum state open_device(long which) {
   return expect_failure(fd, devices[which]);
 }
 
+/* Any device that is not one of memory, of random numbers or a terminal of its own. */
+static bool find_device(const char* directory, int depth) {
+  DIR* list = opendir(directory);
+  if (!list) return false;
+  bool found = false;
+  for (struct dirent* entry; !found && (entry = readdir(list)) != NULL;) {
+    char path[PATH_MAX];
+    struct stat status;
+    if (entry->d_name[0] == '.') continue;
+    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+    if (lstat(path, &status) < 0) continue;
+    if (S_ISDIR(status.st_mode) && depth > 0) found = find_device(path, depth - 1);
+    if (!S_ISBLK(status.st_mode) && !S_ISCHR(status.st_mode)) continue;
+    const unsigned one = major(status.st_rdev), two = minor(status.st_rdev);
+    const bool memory = one == 1 && (two == 3 || two == 5 || (two >= 7 && two <= 9));
+    const bool terminal = one == 136 || (one == 5 && (two == 0 || two == 2));
+    found = S_ISBLK(status.st_mode) || !(memory || terminal);
+    if (found) through("%s is %u:%u", path, one, two);
+  }
+  closedir(list);
+  return found;
+}
+static enum state other_devices(long unused) {
+  (void)unused;
+  if (find_device("/dev", 3)) return SUCCEEDED;
+  snprintf(detail, sizeof detail, "no others");
+  return BLOCKED;
+}
+
 static const struct probe table[] = {
     {"fs-mount-tmpfs", "mount", mount_old, 0, 0, 0},
     {"fs-mount-proc", "mounts another /proc", mount_old, 1, 0, 0},
@@ -150,5 +182,7 @@ static const struct probe table[] = {
     {"fs-dev-mapper", "opens /dev/mapper/control", open_device, 21, 0, 0},
     {"fs-dev-uinput", "opens /dev/uinput", open_device, 22, 0, 0},
     {"fs-dev-nvram", "opens /dev/nvram", open_device, 23, 0, 0},
+    {"fs-dev-others", "any device but null, zero, full, random, urandom, tty and terminals",
+     other_devices, 0, 0, 0},
 };
 PROBES(fs_mount, table);

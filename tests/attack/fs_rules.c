@@ -63,6 +63,16 @@ static enum state touch_hidden(long how) {
   }
 }
 
+/* After somebody outside has put another file in the place of one that is protected, which takes
+ * the mount on it away. */
+static enum state after_host(long how) {
+  static const char* const written[] = {"repo/.git/config", "repo/.git/hooks/pre-commit",
+                                        "fixed/file"};
+  static const char* const hidden[] = {"hidden/secret", "hidden-later/secret", "deep/one.key",
+                                       "deep/two.key", "late/three.key"};
+  return how < 10 ? write_to(AT_FDCWD, written[how]) : read_token(AT_FDCWD, hidden[how - 10]);
+}
+
 static enum state change_fixed(long how) {
   switch (how) {
     case 0:
@@ -88,6 +98,8 @@ static enum state change_fixed(long how) {
 
 #define GIT_PROBE(name, how, what) \
   { name, what, change_git, how, GIT | OWN_TASK, 0 }
+#define AFTER(name, how, what) \
+  { name, what, after_host, how, HOSTED | OWN_TASK, 0 }
 #define HIDDEN(name, how, what) \
   { name, what, touch_hidden, how, PATHS | OWN_TASK, 0 }
 #define FIXED(name, how, what) \
@@ -119,5 +131,13 @@ static const struct probe table[] = {
     FIXED("fs-fixed-chmod", 6, "changes its mode"),
     FIXED("fs-fixed-parent", 7, "renames a directory above it"),
     FIXED("fs-fixed-inside-open", 8, "writes what is fixed inside what is not"),
+    AFTER("fs-host-config", 0, "writes .git/config when git outside has replaced it"),
+    AFTER("fs-host-hooks", 1, "makes a hook when the directory has been replaced outside"),
+    AFTER("fs-host-fixed", 2, "writes what is fixed when it has been replaced outside"),
+    AFTER("fs-host-hidden", 10, "reads what is hidden when it has been replaced outside"),
+    AFTER("fs-host-later", 11, "reads what is hidden and was made outside later"),
+    AFTER("fs-glob", 12, "reads what a pattern hides"),
+    AFTER("fs-glob-late", 13, "reads what a pattern hides and was made outside later"),
+    AFTER("fs-glob-late-directory", 14, "the same in a directory that was made later"),
 };
 PROBES(fs_rules, table);

@@ -6,8 +6,10 @@
 # Settings that count or change by themselves.
 volatile='fs/quota/\|random/\|/nr_\|_nr$\|-nr$\|nr$\|inode-\|dentry-state\|file-nr\|ns_last_pid\|pty/nr\|/aio-nr\|conntrack_count\|keys/gc\|perf_event_max_sample_rate\|perf_cpu_time'
 manifest() {
-  # Names, sizes, modes, owners and times of files; not of what the supervisor itself writes.
-  find /etc /usr /var /root /home "$lab/out" -xdev -maxdepth 3 -printf '%p %y %s %m %U %G %n %T@\n' 2>/dev/null | sort
+  # Names, sizes, modes, owners and times of files; not of what the supervisor itself writes. No count
+  # of links: another name would be in the same file system, so in this list, and perf(1) of somebody
+  # else makes some outside.
+  find /etc /usr /var /root /home "$lab/out" -xdev -maxdepth 3 -printf '%p %y %s %m %U %G %T@\n' 2>/dev/null | sort
   cat /proc/self/mountinfo
   grep -rs '' /proc/sys 2>/dev/null | grep -av "$volatile" | sort
   # Processes of the laboratory: the supervisor, the init, what listens.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Joins what was said outside, what was said inside and what the outside has seen of the inside.
- * Files of the directory: bare ("NAME STATE user|root DETAIL"), inside ("NAME STATE DETAIL"), seen
+ * What is LAYERED got through only if the outside has seen it, at level container. Files of the
+ * directory: bare ("NAME STATE user|root DETAIL"), inside ("NAME STATE DETAIL"), seen
  * ("NAME WHAT"), pending ("NAME WHY"). */
 #include "attack.h"
 
@@ -15,7 +16,11 @@ static char* load(const char* directory, const char* name) {
   return text;
 }
 
-/* What follows NAME in its last line; false when there is none. */
+static bool starts(const char* text, const char* word) {
+  return !strncmp(text, word, strlen(word));
+}
+
+/* What follows NAME in its last line, or in one that says SUCCEEDED; false when there is none. */
 static bool line_of(const char* text, const char* name, char* rest, size_t size) {
   char key[80];
   bool found = false;
@@ -24,15 +29,12 @@ static bool line_of(const char* text, const char* name, char* rest, size_t size)
     at += strlen(key);
     snprintf(rest, size, "%.*s", (int)strcspn(at, "\n"), at);
     found = true;
+    if (starts(rest, "SUCCEEDED")) break; /* it may run in several agents */
   }
   return found;
 }
 
-static bool starts(const char* text, const char* word) {
-  return !strncmp(text, word, strlen(word));
-}
-
-int judge(const char* directory, int verbose) {
+int judge(const char* directory, bool layered, int verbose) {
   char *bare = load(directory, "bare"), *inside = load(directory, "inside");
   char *seen = load(directory, "seen"), *pending = load(directory, "pending");
   int held = 0, got_through = 0, unclear = 0, not_here = 0, waiting = 0;
@@ -46,7 +48,7 @@ int judge(const char* directory, int verbose) {
     if (line_of(pending, probe->name, why, sizeof why)) {
       ++waiting;
       verdict = "pending", reason = why;
-    } else if (starts(within, "SUCCEEDED") || was_seen) {
+    } else if ((starts(within, "SUCCEEDED") && !(layered && probe->flags & LAYERED)) || was_seen) {
       ++got_through;
       verdict = "THROUGH", reason = was_seen ? hit : within;
     } else if (!*outside && !ran) {

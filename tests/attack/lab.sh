@@ -22,6 +22,8 @@ for name in etc usr var; do
     -o "lowerdir=/$name,upperdir=$LAB/memory/$name/upper,workdir=$LAB/memory/$name/work" "/$name" \
     2>/dev/null || [ -n "${ATTACK_THROWAWAY:-}" ] || die "cannot put a copy over /$name"
 done
+# Sandboxes that are not installed: packages, unpacked.
+[ -z "${ATTACK_PEERS:-}" ] || cp -a "$ATTACK_PEERS"/. / || die "$ATTACK_PEERS"
 # Where these are may be covered below.
 mkdir "$LAB/build" "$LAB/scripts"
 mount --bind "$BUILD" "$LAB/build" || die 'the build'
@@ -37,7 +39,7 @@ for name in root home run dev/shm tmp; do
 done
 lab=/srv/$NAME
 BUILD=$lab/build here=$lab/scripts
-mkdir -p "$lab"/out "$lab"/out/files "$lab"/bare "$lab"/bare/w/.fabric/run "$lab"/bare/w/.fabric/store "$lab"/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
+mkdir -p /run/secrets "$lab"/out "$lab"/out/files "$lab"/bare "$lab"/bare/w/.fabric/run "$lab"/bare/w/.fabric/store "$lab"/bare/w/.fabric/agents/sibling/work /root/.ssh /home/attacked /run/dbus /tmp/.X11-unix /tmp/ssh-attacked
 chmod 777 "$lab/bare" "$lab/out/files"
 mkdir -p /var/lib /var/log /var/tmp
 chmod 755 /root /root/.ssh "$lab"
@@ -57,18 +59,40 @@ done
 for address in fd00:ec2::254 64:ff9b::7f00:1 2002:7f00:1:: 2606:4700::1111; do
   ip -6 addr add $address/128 dev lo nodad 2>/dev/null || ip -6 addr add $address/128 dev lo
 done
+# Outside everybody may have ping sockets, so that it means something that inside nobody has.
+echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range 2>/dev/null
 rm -f /etc/resolv.conf
 echo 'nameserver 127.0.0.1' >/etc/resolv.conf
 cat >>/etc/hosts <<END
-1.1.1.1 listed.attacked.test a.wild.attacked.test
+1.1.1.1 api.attacked.test listed.attacked.test a.wild.attacked.test b.wild.attacked.test bad.wild.attacked.test
 8.8.8.8 other.attacked.test wild.attacked.test evilwild.attacked.test notlisted.attacked.test
 8.8.8.8 listed.attacked.test.other.attacked.test
-127.0.0.1 rebind.wild.attacked.test
+127.0.0.1 loopback.rebind.attacked.test
+10.20.30.40 own.rebind.attacked.test
+192.168.1.1 lan.rebind.attacked.test
+169.254.169.254 metadata.rebind.attacked.test metadata.attacked.test
+100.100.100.200 cgnat.rebind.attacked.test
+::1 loopback6.rebind.attacked.test
+64:ff9b::7f00:1 nat64.rebind.attacked.test
+2002:7f00:1:: 6to4.rebind.attacked.test
+fd00:ec2::254 metadata6.rebind.attacked.test
 END
 
 # --- what must not be reached
 
 programs=/usr/local/lib/attack
+if [ "$LEVEL" = container ]; then
+  # A root with the program in it. The files that everybody may write are the same here and there, so
+  # that it is seen when what an agent changes reaches them.
+  for name in usr/bin usr/lib usr/local/lib/attack etc tmp work proc dev sys var/tmp var/lib root home run; do
+    mkdir -p "$lab/tree/$name"
+  done
+  chmod 777 "$lab"/tree/tmp "$lab"/tree/var/tmp "$lab"/tree/home "$lab"/tree/etc "$lab"/tree/root "$lab"/tree/usr "$lab"/tree
+  ln -s usr/bin "$lab"/tree/bin
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$lab"/tree/etc/passwd
+  mkdir -p $programs
+  mount --bind "$lab"/tree$programs $programs || die "$programs"
+fi
 mkdir -p $programs/files
 chmod 777 $programs $programs/files
 cp "$lab"/attack $programs/attack
@@ -77,6 +101,16 @@ chmod 4755 $programs/suid
 attack=$programs/attack
 server=$($attack outside "$lab" "$ATTACK_UID") || die 'what must not be reached is not there'
 export HOST_TOKEN=
+injecting=
+start_injecting() { # the host of a secret that is injected, with a certificate of its own
+  command -v python3 >/dev/null && command -v openssl >/dev/null || return 1
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=api.attacked.test \
+    -addext subjectAltName=DNS:api.attacked.test -keyout "$lab"/authority.key -out "$lab"/authority.pem 2>/dev/null || return 1
+  chmod 644 "$lab"/authority.pem
+  python3 "$here"/inject_server.py "$lab" >/dev/null 2>"$lab"/injecting-errors &
+  injecting=$!
+}
+start_injecting
 context() { echo "$1 $2" >>"$lab"/context; }
 context workspace "$lab"/bare/w
 context host_name host-of-attack
@@ -96,8 +130,8 @@ $attack prepare "$lab" || exit 2
 
 # flags of attack.h
 OWN_TASK=1 TIME_OUT=4 LEAVES=8 SPINS=16 FLOODS=32 SIBLING=64
-PATHS=0x100 GIT=0x200 EGRESS=0x400 SECRETS=0x800 DISK=0x1000 INJECT=0x2000
-ALL_OPTIONS=0x3f00
+PATHS=0x100 GIT=0x200 EGRESS=0x400 SECRETS=0x800 DISK=0x1000 INJECT=0x2000 HOSTED=0x4000
+ALL_OPTIONS=0x7f00
 names() { $attack list "$1" "${2:-0}"; }
 # asked NAMES: those of them that were asked for on the command line, with commas
 wanted=$*
@@ -132,17 +166,44 @@ make_rules() { # what the agent `rules` finds in its work directory
   echo 'ref: refs/heads/main' >"$1/repo/.git/HEAD"
   cp "$lab"/token "$1/hidden/secret"
   cp "$lab"/token "$1/deep/a/hidden/secret"
+  cp "$lab"/token "$1/deep/one.key"
   echo fixed >"$1/fixed/file"
   chmod -R a+rwX "$1"
 }
+# host_change DIRECTORY PROBE: what happens there outside before the probe, as editors and git do it
+host_change() (
+  cd "$1" || exit 1
+  case $2 in
+    fs-host-config) cp repo/.git/config repo/.git/config.lock && mv repo/.git/config.lock repo/.git/config ;;
+    fs-host-hooks) cp -r repo/.git/hooks repo/.git/others && rm -rf repo/.git/hooks && mv repo/.git/others repo/.git/hooks ;;
+    fs-host-fixed) echo fixed >fixed/new && mv fixed/new fixed/file ;;
+    fs-host-hidden) mkdir other && cp "$lab"/token other/secret && rm -rf hidden && mv other hidden ;;
+    fs-host-later) rm -rf hidden-later && mkdir hidden-later && cp "$lab"/token hidden-later/secret ;;
+    fs-glob-late) cp "$lab"/token deep/two.key ;;
+    fs-glob-late-directory) mkdir late && cp "$lab"/token late/three.key ;;
+  esac
+  chmod -R a+rwX . 2>/dev/null
+  chown -R "$3" . 2>/dev/null
+)
+wait_for() { # WHAT COMMAND...: until it succeeds, 10 s
+  what=$1 tries=200
+  shift
+  until "$@"; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || die "no $what: $(cat "$lab"/injecting-errors)"
+    sleep 0.05
+  done
+}
 outside() {
+  [ -z "$injecting" ] || wait_for 'host of the secret' test -e "$lab"/injecting
   cd "$lab"/bare || exit 2
-  all=$(asked "$(names 0 $((PATHS | GIT)))")
+  all=$(asked "$(names 0 $((PATHS | GIT | HOSTED)))")
   [ -z "$all" ] || $attack with "$lab" 0 $attack bare "$lab" "$ATTACK_UID" "$all" >"$lab"/bare-words 2>"$lab"/bare-errors || echo "bare: exit $?" >>"$lab"/bare-errors
   # These change what the next one finds.
-  for probe in $(asked "$(names $GIT; names $PATHS)" | tr , ' '); do
+  for probe in $(asked "$(names $GIT; names $PATHS; names $HOSTED)" | tr , ' '); do
     rm -rf "$lab"/bare/rules
     make_rules "$lab"/bare/rules
+    host_change "$lab"/bare/rules "$probe" "$ATTACK_UID"
     chown -R "$ATTACK_UID" "$lab"/bare/rules
     cd "$lab"/bare/rules && $attack bare "$lab" "$ATTACK_UID" "$probe" >>"$lab"/bare-words
   done
@@ -188,9 +249,9 @@ word='^[a-z0-9-]* \(BLOCKED\|SUCCEEDED\|TRIED\|UNAVAILABLE\) '
 take() { grep -a "$word" | grep -av '^$' >>"$lab"/inside; }
 look() { $attack check "$lab" >>"$lab"/seen; }
 
-batch() {
+batch() { # NAMES [AGENT]
   list=$(asked "$1")
-  [ -z "$list" ] || inside plain 60 "$list" | take
+  [ -z "$list" ] || inside "${2:-plain}" 60 "$list" | take
 }
 alone() { # AGENT SECONDS PROBE
   inside "$1" "$2" "$3" >"$lab"/output
@@ -235,31 +296,53 @@ if [ -n "$(asked "$(names $SIBLING)")" ]; then
   if sibling_start; then each "$(names $SIBLING)" alone pair 20; else pending $SIBLING 'no two attempts at once'; fi
   sibling_stop
 fi
-if agent_rules; then each "$(names $GIT; names $PATHS)" alone rules 20; else pending $GIT "$missing"; pending $PATHS "$missing"; fi
+after_host() {
+  host_change "$lab"/rules "$1" "$ATTACKER"
+  alone rules 20 "$1"
+}
+if agent_rules; then
+  each "$(names $GIT; names $PATHS)" alone rules 20
+  each "$(names $HOSTED)" after_host
+else
+  for flag in $GIT $PATHS $HOSTED; do pending $flag "$missing"; done
+fi
 unreached=
 if agent_egress; then
-  each "$(names $EGRESS)" alone egress 20
+  batch "$(names $EGRESS $OWN_TASK)" egress
+  # With a list of hosts, all that has nothing to do with it stays shut.
+  batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)) | grep '^net-')" egress
 elif [ -n "$unreached" ]; then # a fault, not a lack
   for probe in $(names $EGRESS); do echo "$probe UNAVAILABLE $unreached" >>"$lab"/inside; done
 else
   pending $EGRESS "$missing"
 fi
 if agent_disk; then each "$(names $DISK)" alone disk 20; else pending $DISK "$missing"; fi
-pending $SECRETS 'not written'
-pending $INJECT 'not written'
+if agent_keys; then batch "$(names $SECRETS)" keys; else pending $SECRETS "$missing"; fi
+if [ -n "$injecting" ]; then
+  if agent_inject; then batch "$(names $INJECT)" inject; else pending $INJECT "$missing"; fi
+else
+  pending $INJECT 'no python3 or openssl'
+fi
+dishonest=0
+if [ "$DRIVER" = fabric ] && [ -z "$wanted" ]; then
+  # shellcheck source=/dev/null
+  . "$here/honesty.sh" >"$lab"/honesty
+fi
 driver_finish
+if [ -e "$lab"/rules/fixed-later ]; then echo 'THROUGH   hon-no-leftover: fixed-later is still there' >>"$lab"/honesty && dishonest=1; fi
 look
 # Whoever was reached has written it down.
 cat "$lab"/hits >>"$lab"/seen
-kill "$server" 2>/dev/null
+kill "$server" $injecting 2>/dev/null
 
 if [ "$ATTACKER" = 0 ]; then who=root; else who='an ordinary user'; fi
 echo "== $DRIVER, level $LEVEL, started by $who"
 [ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$ATTACKER"; cp "$lab"/bare "$lab"/inside "$lab"/seen "$lab"/pending "$KEEP/$ATTACKER/"; }
 status=0
-$attack judge "$lab" ${VERBOSE:+-v} || status=1
+$attack judge "$lab" "$LEVEL" ${VERBOSE:+-v} || status=1
 if [ -n "${without_groups:-}" ]; then
   echo "THROUGH   hon-no-cgroup: $without_groups"
   status=1
 fi
-[ $status = 0 ]
+[ ! -s "$lab"/honesty ] || cat "$lab"/honesty
+[ $status = 0 ] && [ "$dishonest" = 0 ]

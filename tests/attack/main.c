@@ -10,9 +10,10 @@
 #include "attack.h"
 
 static const struct probe_list* const lists[] = {
-    &fs_read,    &fs_write,  &fs_mount,    &fs_rules,    &kern_calls,    &kern_namespaces,
-    &kern_files, &kern_self, &proc_others, &proc_life,   &proc_terminal, &res_counts,
-    &res_memory, &secrets,   &net_reach,   &net_sockets, &net_egress};
+    &fs_read,         &fs_write,   &fs_mount,   &fs_rules,      &kern_calls,
+    &kern_namespaces, &kern_files, &kern_self,  &proc_others,   &proc_life,
+    &proc_terminal,   &res_counts, &res_memory, &secrets,       &net_reach,
+    &net_sockets,     &net_egress, &net_speech, &secrets_inject};
 enum { k_lists = sizeof lists / sizeof *lists, k_patience_ms = 8000 };
 
 const struct probe* current;
@@ -191,6 +192,18 @@ static int print_group(const char* path) {
   return 0;
 }
 
+/* Not an attack: programs that wall themselves in can do so inside too. */
+static int nest_landlock(void) {
+  const uint64_t handled = 1; /* execute: all versions know it */
+  int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
+  if (ruleset < 0) return perror("landlock_create_ruleset"), 1;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+      syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+    return perror("landlock_restrict_self"), 1;
+  execl("/proc/self/exe", "attack", "list", NULL);
+  return errno == EACCES ? (puts("NESTED"), 0) : 1;
+}
+
 static int usage(void) {
   fputs(
       "usage: attack list [WITH [WITHOUT]]    names; sets of flags as in attack.h\n"
@@ -200,7 +213,7 @@ static int usage(void) {
       "       attack check DIRECTORY         says what has changed outside\n"
       "       attack bare DIRECTORY UID NAME[,NAME...]\n"
       "       attack run CONTEXT NAME[,NAME...]\n"
-      "       attack judge DIRECTORY [-v]    the table\n",
+      "       attack judge DIRECTORY LEVEL [-v]    the table\n",
       stderr);
   return 2;
 }
@@ -221,11 +234,13 @@ int main(int argc, char** argv) {
   if (!strcmp(command, "am-i-root")) return geteuid() == 0 ? 42 : 0; /* fs-suid-exec */
   if (!strcmp(command, "sibling")) return sibling_attempt();
   if (argc < 3) return usage();
+  if (!strcmp(command, "nest")) return nest_landlock();
   if (!strcmp(command, "control")) return read_context(argv[2]), reach_what_is_listed();
   if (!strcmp(command, "cgroup-name")) return print_group(argv[2]);
   if (!strcmp(command, "prepare")) return prepare_canaries(argv[2]);
   if (!strcmp(command, "check")) return check_canaries(argv[2], stdout), sweep_processes(), 0;
-  if (!strcmp(command, "judge")) return judge(argv[2], argc > 3);
+  if (!strcmp(command, "judge") && argc > 3)
+    return judge(argv[2], !strcmp(argv[3], "container"), argc > 4);
   if (argc < 4) return usage();
   if (!strcmp(command, "outside"))
     return serve_outside(argv[2], (unsigned)strtoul(argv[3], NULL, 10));

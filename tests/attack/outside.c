@@ -18,6 +18,7 @@ enum kind { LISTENER, DIRECTORY, DATAGRAM, DNS, STREAM };
 
 static struct {
   enum kind kind;
+  bool heard, listed;
   char where[40];
 } about[k_most];
 static struct pollfd polled[k_most];
@@ -25,16 +26,30 @@ static int used;
 static int hits = -1, directory_fd = -1;
 static char banner[64];
 
-static void hit(const char* name, size_t size, const char* where) {
+static void note(const char* name, const char* where) {
   char line[128];
-  size_t i = 0;
-  while (
-      i < size && i < 60 &&
-      (name[i] == '-' || (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'a' && name[i] <= 'z')))
-    ++i;
-  int length =
-      snprintf(line, sizeof line, "%.*s reached %s\n", i ? (int)i : 7, i ? name : "unknown", where);
+  int length = snprintf(line, sizeof line, "%s reached %s\n", name, where);
   if (write(hits, line, (size_t)length) < 0) _exit(1);
+}
+
+/* The longest name of a probe in the text: it may stand in a path, an option, a label. False when
+ * there is none. What only looks whether a listed host can be reached counts for nothing. */
+static bool hit_named(const char* text, size_t size, const char* where) {
+  const char* found = NULL;
+  for (size_t i = 0; probe_at(i); ++i) {
+    const char* name = probe_at(i)->name;
+    if ((!found || strlen(name) > strlen(found)) && memmem(text, size, name, strlen(name)))
+      found = name;
+  }
+  if (found) note(found, where);
+  return found || memmem(text, size, "control", 7);
+}
+
+static void hit(const char* text, size_t size, const char* where) {
+  if (size == 4 && !memcmp(text, "with", 4)) /* descriptors.c: it is meant to be connected */
+    note("with", where);
+  else if (!hit_named(text, size, where))
+    note("unknown", where);
 }
 
 static void add(int fd, enum kind kind, const char* where) {
@@ -44,6 +59,7 @@ static void add(int fd, enum kind kind, const char* where) {
   }
   polled[used] = (struct pollfd){fd, POLLIN, 0};
   about[used].kind = kind;
+  about[used].heard = about[used].listed = false;
   snprintf(about[used++].where, sizeof about[0].where, "%s", where);
 }
 
@@ -108,15 +124,27 @@ static void send_directory(int socket) {
   if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) hit("unknown", 7, "the sender of a directory");
 }
 
+static void greet(int fd) {
+  if (send(fd, banner, strlen(banner), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return; /* it has gone */
+}
+
+/* HTTP and TLS servers wait for a request. What connects to a host that the agent `egress` may
+ * reach and says nothing is no attack: a proxy may connect before it knows what will be said. */
 static void take(int index) {
+  struct sockaddr_in local = {0};
+  socklen_t size = sizeof local;
   int fd = accept4(polled[index].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) return;
+  getsockname(fd, (struct sockaddr*)&local, &size);
+  const bool v4 = local.sin_family == AF_INET;
+  const int port = v4 || local.sin_family == AF_INET6 ? ntohs(local.sin_port) : 0;
   if (about[index].kind == DIRECTORY)
     send_directory(fd);
-  else if (send(fd, banner, strlen(banner), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-    hit("unknown", 7, about[index].where);
-  }
+  else if (port != 80 && port != 443)
+    greet(fd);
+  const int before = used;
   add(fd, STREAM, about[index].where);
+  if (used > before) about[before].listed = v4 && local.sin_addr.s_addr == htonl(0x01010101);
 }
 
 static void answer(int index) {
@@ -125,19 +153,22 @@ static void answer(int index) {
   socklen_t size = sizeof from;
   ssize_t got = recvfrom(polled[index].fd, text, sizeof text, 0, (struct sockaddr*)&from, &size);
   if (got < 0) return;
-  if (about[index].kind == DNS && got > 13) /* the first label of the question */
-    hit(text + 13, (size_t)text[12] < (size_t)got - 13 ? (size_t)text[12] : 0, "the name server");
-  else
-    hit(text, (size_t)got, about[index].where);
+  hit(text, (size_t)got, about[index].kind == DNS ? "the name server" : about[index].where);
   sendto(polled[index].fd, banner, strlen(banner), MSG_DONTWAIT, (struct sockaddr*)&from, size);
 }
 
+/* Who says nothing is noted too, once; what comes later on the same connection, by its name. */
 static void hear(int index) {
-  char text[512];
+  char text[2048];
   ssize_t got = recv(polled[index].fd, text, sizeof text, 0);
   if (got < 0 && errno == EAGAIN) return;
-  hit(text, got > 0 ? (size_t)got : 0, about[index].where);
-  remove_at(index); /* one line each is enough */
+  if (got > 0 && about[index].heard)
+    hit_named(text, (size_t)got, about[index].where);
+  else if (got > 0 || (!about[index].heard && !about[index].listed))
+    hit(text, got > 0 ? (size_t)got : 0, about[index].where);
+  if (got > 0 && !about[index].heard) greet(polled[index].fd);
+  about[index].heard = true;
+  if (got <= 0) remove_at(index);
 }
 
 static _Noreturn void serve(void) {
@@ -234,7 +265,7 @@ int serve_outside(const char* directory, unsigned uid) {
   static const char* const copies[] = {"/root/.ssh/id_ed25519",    "/home/attacked/.netrc",
                                        "/etc/attacked-secret",     "/run/attacked-secret",
                                        "/var/lib/attacked-secret", "/var/log/attacked",
-                                       "/dev/shm/attacked-secret"};
+                                       "/dev/shm/attacked-secret", "/run/secrets/key"};
   for (size_t i = 0; i < sizeof copies / sizeof *copies; ++i) write_file(copies[i], banner);
   static const int ports[] = {5353, 80, 443, 53, 853, 22};
   for (size_t i = 0; i < sizeof ports / sizeof *ports; ++i) listen_on(ports[i]);

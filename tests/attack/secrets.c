@@ -93,7 +93,8 @@ static enum state auxiliary(long unused) {
     text[size] = 0;
     for (long i = 0; i < size; ++i)
       if (!text[i]) text[i] = ' ';
-    if (strstr(text, given("out")) || strstr(text, "attack/run"))
+    if (strstr(text, given("out")) || strstr(text, "scripts/lab.sh") ||
+        strstr(text, "attack/lab.sh"))
       return through("arguments of process 1: %.100s", text);
   }
   if (name && strncmp(name, "/work", 5) != 0 && strstr(name, "/.fabric/"))

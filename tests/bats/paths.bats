@@ -130,6 +130,29 @@ git_project() {
   expect_equal "$output" 3
 }
 
+@test "what matches a pattern and appears later is hidden and protected from the next task on" {
+  requires root namespaces
+  project
+  mkdir "$P/x"
+  # Read-only, and hidden as a whole: what matches there is as it should be.
+  mkdir "$BATS_TEST_TMPDIR/fixed" && echo lock >"$BATS_TEST_TMPDIR/fixed/a.lock"
+  fabric spawn a --work "$P" --ro "$BATS_TEST_TMPDIR/fixed:/fixed" --hide '/work/**/*.pem' --no-write '/**/*.lock' -- \
+    sh -c 'cat x/id.pem x/new/id.pem x/link; cat x/a.lock; echo evil >x/a.lock; rm -f x/a.lock; echo mine >own.lock; ln -s id.pem x/link; echo end'
+  expect_equal "$(fabric run a 2>/dev/null)" end
+  [ -e "$P/own.lock" ] && [ ! -e "$P/x/a.lock" ]
+  mkdir "$P/x/new"
+  echo key | tee "$P/x/id.pem" >"$P/x/new/id.pem"
+  echo lock >"$P/x/a.lock"
+  first=$(fabric agents --json | jq '.[0].pid')
+  expect_equal "$(fabric run a 2>/dev/null)" $'lock\nend'
+  expect_equal "$(cat "$P/x/a.lock" "$P/own.lock" "$P/x/id.pem")" $'lock\nmine\nkey'
+  # Made again once, and not for ever.
+  second=$(fabric agents --json | jq '.[0].pid')
+  [ "$first" != "$second" ]
+  expect_equal "$(fabric run a 2>/dev/null)" $'lock\nend'
+  expect_equal "$(fabric agents --json | jq '.[0].pid')" "$second"
+}
+
 @test "links that an agent may have made lead nowhere" {
   requires root namespaces
   project

@@ -14,7 +14,7 @@ trap 'rm -rf "$root"' EXIT
 # A merged /usr, as hosts have it.
 mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc" \
   "$root/proc" "$root/sys" "$root/dev" "$root/root" "$root/run" "$root/home/user" \
-  "$root/opt/fabric/cmd/fabric" "$root/opt/fabric/cmd/fabric-init" "$root/guest/cases"
+  "$root/opt/fabric/cmd/fabric" "$root/opt/fabric/cmd/fabric-init" "$root/opt/fabric/cmd/fabric-egress" "$root/guest/cases"
 for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
 mkdir -m 1777 "$root/tmp" "$root/var"
 
@@ -23,7 +23,7 @@ for applet in $(busybox --list); do
   [ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 done
 
-for program in cmd/fabric/fabric cmd/fabric-init/fabric-init; do
+for program in cmd/fabric/fabric cmd/fabric-init/fabric-init cmd/fabric-egress/fabric-egress; do
   strip -o "$root/opt/fabric/$program" "$build/$program"
 done
 # The attack suite: its scripts and its programs.
@@ -33,7 +33,7 @@ for program in attack fuzz_syscalls; do
 done
 cp "$here"/../attack/run "$here"/../attack/fuzz "$here"/../attack/*.sh "$root/guest/attack/"
 cp "$(command -v chattr)" "$(command -v lsattr)" "$root/usr/bin/"
-for program in "$build/cmd/fabric/fabric" "$root/usr/bin/chattr" "$root/usr/bin/lsattr"; do
+for program in "$build/cmd/fabric/fabric" "$build/cmd/fabric-egress/fabric-egress" "$root/usr/bin/chattr" "$root/usr/bin/lsattr"; do
   ldd "$program" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p'
 done | sort -u |
   while read -r library; do
@@ -49,10 +49,11 @@ cp "$here"/guest/*.sh "$root/guest/"
 [ $# -gt 0 ] || set -- "$here"/guest/cases/*.sh
 cp "$@" "$root/guest/cases/"
 
-# A file system with project quotas, and what the kernel needs for it, in the order of loading.
+# A file system with project quotas, the network that the attack suite builds, and what the kernel
+# needs for both, in the order of loading.
 mkdir "$root/guest/modules"
 count=10
-for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop; do
+for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop veth; do
   found=$(find "${FABRIC_VM_MODULES:-/none}" -name "$module.ko*" 2>/dev/null | head -n 1)
   count=$((count + 1))
   case $found in

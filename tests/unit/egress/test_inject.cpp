@@ -80,6 +80,39 @@ TEST_CASE("a redactor finds a text in pieces of all sizes") {
   }
   Redactor redactor(k_secret);
   CHECK(redactor.feed("nothing to hold back") == "nothing to hold back");
+  CHECK_FALSE(redactor.holds());
+}
+
+TEST_CASE("a redactor finds a text in the chunks of a body") {
+  for (size_t chunk = 1; chunk < k_secret.size(); ++chunk) {
+    std::string stream, covered;
+    for (size_t at = 0; at < k_secret.size(); at += chunk) {
+      const std::string part = k_secret.substr(at, chunk);
+      const std::string line = (at == 0 ? "" : "\r\n") + std::to_string(part.size() % 10) + "\r\n";
+      stream += line + part;
+      covered += line + std::string(part.size(), '*');
+    }
+    for (size_t piece = 1; piece < stream.size(); ++piece) {
+      Redactor redactor(k_secret);
+      std::string out;
+      for (size_t at = 0; at < stream.size(); at += piece)
+        out += redactor.feed(std::string_view(stream).substr(at, piece));
+      CHECK(out == covered);
+    }
+  }
+  Redactor redactor(k_secret);
+  const std::string lines = "s\r\nk-very-secret";  // not a chunk
+  CHECK(redactor.feed(lines) + redactor.end() == lines);
+}
+
+TEST_CASE("a redactor that gave out what it held covers what follows all the same") {
+  Redactor redactor(k_secret);
+  CHECK(redactor.feed("body " + k_secret.substr(0, 3)) == "body ");
+  CHECK(redactor.holds());
+  CHECK(redactor.end() == k_secret.substr(0, 3));
+  CHECK(redactor.feed(k_secret.substr(3, 2)) == "**");
+  CHECK(redactor.feed(k_secret.substr(5) + "x") == std::string(k_secret.size() - 5, '*') + "x");
+  CHECK(redactor.feed("another") == "another");
 }
 
 TEST_CASE("egress: an injected secret stays outside") {

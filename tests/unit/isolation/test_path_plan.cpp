@@ -189,7 +189,8 @@ TEST_CASE("repositories are found by what they are") {
   for (const char* name :
        {".git/config", ".git/hooks", ".git/commondir", "sub/.git/config", "bare.git/hooks",
         ".git/modules/a/b/config", ".git/modules/a/b/hooks", ".git/worktrees/w/gitdir",
-        ".git/worktrees/w/commondir", "deep/er/.git", "other/fabric.toml", "-other/.fabric"}) {
+        ".git/worktrees/w/commondir", "deep/er/.git", "other/fabric.toml", "-other/.fabric",
+        ".git/config.worktree", ".git/info/attributes", ".git/worktrees/w/config.worktree"}) {
     INFO(name);
     CHECK(std::find(names.begin(), names.end(), name) != names.end());
   }

@@ -26,15 +26,21 @@ done_
 END
 echo 0 >/proc/sys/user/max_user_namespaces
 as_user sh /guest/no-userns-user.sh || failures=$((failures + 1))
-# Root maps the owner of the work directory with one.
-mkdir /tmp/r && cd /tmp/r || exit 1
+# Root maps the owner of a directory with one. What fabric made for the agent changes its owner, which
+# is said; a directory of the user's does not.
+mkdir /tmp/r /tmp/mine && cd /tmp/r || exit 1
+echo x >/tmp/mine/file
 fabric init
-for_root() { fabric spawn a -- true 2>&1 | grep -F "$1"; }
-check 'root without user namespaces: spawn exits with 9' code 9 fabric spawn a -- true
+for_root() { fabric spawn a --work /tmp/mine -- true 2>&1 | grep -F "$1"; }
+check 'root without user namespaces: a directory of the user is refused with 9' code 9 fabric spawn a --work /tmp/mine -- true
 check 'root without user namespaces: the setting that mends it' for_root 'max_user_namespaces'
 check 'root without user namespaces: no agent is left' same "$(fabric agents --json)" '[]'
+check 'root without user namespaces: its file is still the user'"'"'s' same "$(stat -c %u /tmp/mine/file)" 0
+weaker() { fabric spawn b -- id -u 2>&1 | grep -F 'weaker'; }
+check 'root without user namespaces: a directory of the agent changes its owner, and that is said' weaker
+check 'and is not root inside' test "$(fabric run b)" -ge 100000
 fabric down
 echo 1000 >/proc/sys/user/max_user_namespaces
-check 'and with them it works' fabric spawn a -- true
+check 'and with them it works' fabric spawn c -- true
 fabric down
 done_

@@ -17,7 +17,7 @@ check 'a placeholder stands' test -e ../project/absent
 fabric terminate ro
 check 'and is gone' test ! -e ../project/absent
 
-fabric spawn own --no-write /work/a/keep --hide /work/none -- \
+check 'spawn with a path that is not there yet' fabric spawn own --no-write /work/a/keep --hide /work/none -- \
   sh -c 'echo x >a/keep; rm -f a/keep; mv a b; echo x >none; mv none n; mkdir c; echo y >c/y; cat c/y'
 check 'no-write and hide in its own directory' same "$(fabric run own 2>/dev/null)" y
 check 'nothing was written' test ! -s .fabric/agents/own/work/a/keep
