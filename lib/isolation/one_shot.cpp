@@ -219,6 +219,7 @@ class Run {
     how.into_cgroup = groups_.into();
     how.namespaces = asked_.level == IsolationLevel::process;
     how.user_namespace = how.namespaces && state.self.uid != 0;
+    how.network_later = how.namespaces && !how.user_namespace;
     init_ = TRY(launch(how));
     theirs.reset();
     state.host_plan = make_host_plan();
@@ -288,7 +289,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   TRY_STATUS(check_alone(asked));
   TRY_STATUS(check_spec(asked, everything));
   State state;
-  state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
+  state.binary = TRY(move_above(TRY(safe_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
   Run run(asked, command);
