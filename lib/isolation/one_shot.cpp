@@ -145,10 +145,12 @@ class Run {
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
     if (change_user) uid_ = id;
     const IdPair agent = change_user ? IdPair{id, id} : state.self;
+    const bool groups_first = OneShotGroups::before_the_init();
+    if (groups_first) TRY_STATUS(make_groups(state));
+    TRY_STATUS(start_init(state));
     paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
     if (walls) TRY_STATUS(take_names());
-    if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
-    TRY_STATUS(start_init(state, agent));
+    TRY_STATUS(describe_to_init(state, agent));
     Fd work;
     uint64_t flags = 0;
     std::vector<int> descriptors;
@@ -159,7 +161,7 @@ class Run {
       flags |= wire::k_part_work;
       descriptors.push_back(work.get());
     }
-    if (!OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
+    if (!groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
     TRY_STATUS(send_start(ours_, command_));
@@ -208,7 +210,7 @@ class Run {
 
   // The init first: while the kernel starts it, we find out what to tell it.
   template <class State>
-  Status start_init(State& state, IdPair agent) {
+  Status start_init(State& state) {
     auto [ours, theirs] = TRY(make_socket_pair());
     ours_ = std::move(ours);
     theirs = TRY(move_above(std::move(theirs)));
@@ -221,7 +223,11 @@ class Run {
     how.user_namespace = how.namespaces && state.self.uid != 0;
     how.network_later = how.namespaces && !how.user_namespace;
     init_ = TRY(launch(how));
-    theirs.reset();
+    return {};
+  }
+
+  template <class State>
+  Status describe_to_init(State& state, IdPair agent) {
     state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
     InitSpec spec = TRY(state.describe(asked_, paths_, agent));
