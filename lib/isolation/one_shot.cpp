@@ -148,7 +148,7 @@ class Run {
     const bool groups_first = OneShotGroups::before_the_init();
     if (groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state));
-    paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
+    paths_ = TRY(plan_paths({asked_.options, "", "", walls, TRY(mounts())}));
     if (walls) TRY_STATUS(take_names());
     TRY_STATUS(describe_to_init(state, agent));
     Fd work;
@@ -200,9 +200,16 @@ class Run {
     return {};
   }
 
+  // Read once: the kernel writes out the path of every mount for it.
+  Result<std::string> mounts() {
+    if (mounts_.empty()) mounts_ = TRY(read_file("/proc/self/mountinfo"));
+    return mounts_;
+  }
+
   template <class State>
   Status make_groups(State& state) {
-    TRY_STATUS(groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits));
+    TRY_STATUS(
+        groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits, TRY(mounts())));
     state.features = cheap_features(groups_.host());
     const SandboxSpec possible = TRY(within_means(asked_, state.features, end_.degraded));
     return groups_.enforce(possible.limits, uid_);
@@ -260,6 +267,7 @@ class Run {
   Launched init_;
   OneEnd end_;
   PathPlan paths_;
+  std::string mounts_;
   std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
