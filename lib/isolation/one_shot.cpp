@@ -175,6 +175,22 @@ class Run {
     return std::move(end_);
   }
 
+  // What the init said, or why it did not start, is the reason why it could not be told more.
+  Error cause(Error error) {
+    if (error.code != ErrorCode::failed || !ours_) return error;
+    std::array<char, 1024> packet{};
+    const ssize_t got = ::recv(ours_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) return error;
+    if (got <= 0) return init_.failure().value_or(std::move(error));
+    wire::Header header{};
+    if (got < static_cast<ssize_t>(sizeof header)) return error;
+    std::memcpy(&header, packet.data(), sizeof header);
+    if (header.type != wire::k_failed) return error;
+    return init_refusal(
+        std::string(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header),
+        static_cast<int>(header.value));
+  }
+
   // On failure: the init sees the end of the connection and ends, and so does all that is in it.
   void abandon() {
     ours_.reset();
@@ -309,8 +325,9 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   Run run(asked, command);
   auto end = run.run(state);
   if (end) return end;
+  Error error = run.cause(std::move(end).error());
   run.abandon();
-  return fail(state.explained(std::move(end).error(), asked));
+  return fail(state.explained(std::move(error), asked));
 }
 
 }  // namespace fabric
