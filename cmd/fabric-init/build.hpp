@@ -20,6 +20,8 @@ int build_container(Spec& spec, int base);
 // Refuses unless every id of this user namespace is that of an ordinary user outside.
 void check_ids(const Spec& spec);
 // names.cpp: host name, the loopback interface, the cgroup namespace.
+// The namespaces that the launcher left to us (Launch::network_later).
+void make_network();
 void set_names(const Spec& spec);
 // network.cpp: with egress. open_low_ports() before build_root(), while the host's /proc is there.
 void open_low_ports();

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -27,15 +28,22 @@ struct Launch {
   const std::vector<Fd>* join = nullptr;  // v1 `tasks` files
   int into_cgroup = -1;
   bool namespaces = false;
+  // The init makes those of network, IPC and host name itself, and nobody waits for it to start:
+  // its caller does something else meanwhile. The network alone takes longer than all mounts.
+  bool network_later = false;
   bool user_namespace = false;  // capabilities become ambient
   // What our own ids are called in it; nullopt: as outside.
   std::optional<uint32_t> own_uid, own_gid;
   // As root: of both kinds. The child becomes 0 of it, none of our own ids is in it.
   std::optional<IdSpan> range;
 };
+struct Launching;
 struct Launched {
   pid_t pid = 0;
   Fd pidfd;
+  std::shared_ptr<Launching> launching;  // of one that was not waited for; until it has started
+  // When such a one has ended without a word: why it did not start, if that is the reason.
+  [[nodiscard]] std::optional<Error> failure() const;
 };
 Result<Launched> launch(const Launch& launch);
 

@@ -150,11 +150,13 @@ class Run {
                          : change_user ? IdPair{id, id}
                                        : state.self;
     if (change_user) uid_ = agent.uid;
-    paths_ = TRY(
-        plan_paths({asked_.options, "", "", container_ ? container_->root.directory : "", walls}));
+    const bool groups_first = OneShotGroups::before_the_init();
+    if (groups_first) TRY_STATUS(make_groups(state));
+    TRY_STATUS(start_init(state));
+    paths_ = TRY(plan_paths({asked_.options, "", "", container_ ? container_->root.directory : "",
+                             walls, TRY(mounts())}));
     if (walls) TRY_STATUS(take_names());
-    if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
-    TRY_STATUS(start_init(state, agent));
+    TRY_STATUS(describe_to_init(state, agent));
     Fd work;
     uint64_t flags = 0;
     std::vector<int> descriptors;
@@ -165,7 +167,7 @@ class Run {
       flags |= wire::k_part_work;
       descriptors.push_back(work.get());
     }
-    if (!OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
+    if (!groups_first) TRY_STATUS(make_groups(state));
     if (container_ && change_user) TRY_STATUS(groups_.hand_over(agent.uid, agent.gid));
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
@@ -178,6 +180,22 @@ class Run {
     groups_.remove();
     TRY_STATUS(give_names_back());
     return std::move(end_);
+  }
+
+  // What the init said, or why it did not start, is the reason why it could not be told more.
+  Error cause(Error error) {
+    if (error.code != ErrorCode::failed || !ours_) return error;
+    std::array<char, 1024> packet{};
+    const ssize_t got = ::recv(ours_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) return error;
+    if (got <= 0) return init_.failure().value_or(std::move(error));
+    wire::Header header{};
+    if (got < static_cast<ssize_t>(sizeof header)) return error;
+    std::memcpy(&header, packet.data(), sizeof header);
+    if (header.type != wire::k_failed) return error;
+    return init_refusal(
+        std::string(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header),
+        static_cast<int>(header.value));
   }
 
   // On failure: the init sees the end of the connection and ends, and so does all that is in it.
@@ -205,9 +223,16 @@ class Run {
     return {};
   }
 
+  // Read once: the kernel writes out the path of every mount for it.
+  Result<std::string> mounts() {
+    if (mounts_.empty()) mounts_ = TRY(read_file("/proc/self/mountinfo"));
+    return mounts_;
+  }
+
   template <class State>
   Status make_groups(State& state) {
-    TRY_STATUS(groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits));
+    TRY_STATUS(
+        groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits, TRY(mounts())));
     state.features = cheap_features(groups_.host());
     const SandboxSpec possible = TRY(within_means(asked_, state.features, end_.degraded));
     return groups_.enforce(possible.limits, uid_);
@@ -215,7 +240,7 @@ class Run {
 
   // The init first: while the kernel starts it, we find out what to tell it.
   template <class State>
-  Status start_init(State& state, IdPair agent) {
+  Status start_init(State& state) {
     auto [ours, theirs] = TRY(make_socket_pair());
     ours_ = std::move(ours);
     theirs = TRY(move_above(std::move(theirs)));
@@ -226,9 +251,14 @@ class Run {
     how.into_cgroup = groups_.into();
     how.namespaces = asked_.level != IsolationLevel::none;
     how.user_namespace = how.namespaces && state.self.uid != 0;
+    how.network_later = how.namespaces && !how.user_namespace && !container_;
     if (container_) map_ids(*container_, how);
     init_ = TRY(launch(how));
-    theirs.reset();
+    return {};
+  }
+
+  template <class State>
+  Status describe_to_init(State& state, IdPair agent) {
     if (!container_) state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
     InitSpec spec = TRY(state.describe(asked_, paths_, agent, container_ ? &*container_ : nullptr));
@@ -268,6 +298,7 @@ class Run {
   PathPlan paths_;
   ContainerRoot root_;
   std::optional<Container> container_;
+  std::string mounts_;
   std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
@@ -303,7 +334,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   TRY_STATUS(check_alone(asked));
   TRY_STATUS(check_spec(asked, everything));
   State state;
-  state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
+  state.binary = TRY(move_above(TRY(safe_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
   ContainerRoot root;
@@ -319,8 +350,9 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   Run run(asked, wanted, std::move(root));
   auto end = run.run(state);
   if (end) return end;
+  Error error = run.cause(std::move(end).error());
   run.abandon();
-  return fail(state.explained(std::move(end).error(), asked));
+  return fail(state.explained(std::move(error), asked));
 }
 
 }  // namespace fabric

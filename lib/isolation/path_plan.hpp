@@ -25,7 +25,8 @@ struct PathRequest {
   // Level container: host directory of its root file system, "" at the others. Its files can be
   // changed, as far as the agent is concerned.
   std::string root = {};
-  bool walls = true;  // else only the work directory is looked up
+  bool walls = true;        // else only the work directory is looked up
+  std::string mounts = {};  // /proc/self/mountinfo, where it was read already
 };
 
 // One of the host, without links on the way to it.
