@@ -56,7 +56,9 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
     to = fds[next++];
     return true;
   };
-  if (spec.has(wire::k_one_shot)) return take_trees(spec, take) && next == count;
+  if (spec.has(wire::k_one_shot))
+    return take_trees(spec, take) && (!spec.has(wire::k_egress) || take(spec.link)) &&
+           next == count;
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
   if (!take_trees(spec, take)) return false;

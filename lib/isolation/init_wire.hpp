@@ -181,7 +181,8 @@ static_assert(sizeof(ViolationRecord) == 160);
 // listening socket, journal, the work tree (k_work_tree), the trees of mounts with k_tree_given,
 // the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and in the
 // v1 memory hierarchy (k_memory_v1), then the sandbox's cpu.stat (k_cpu_stat) and pids.events
-// (k_pids_events), open for reading. With k_one_shot only the trees.
+// (k_pids_events), open for reading. With k_one_shot only the trees and
+// the link.
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user

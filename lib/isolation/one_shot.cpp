@@ -16,12 +16,14 @@
 #include <string_view>
 
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/host_features.hpp"
 #include "isolation/host_trees.hpp"
 #include "isolation/init_message.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
+#include "isolation/one_shot_egress.hpp"
 #include "isolation/one_shot_groups.hpp"
 #include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
@@ -37,6 +39,8 @@ constexpr uint32_t k_first_uid = 0x78000000;
 constexpr const char* k_group_prefix = "fabric-run-";
 constexpr AttemptId k_attempt = 1;
 constexpr Duration k_patience = Duration::seconds(10);
+constexpr Duration k_last_reports = Duration::seconds(2);
+constexpr int k_most_egress_deaths = 16;
 
 // Signals that are for the command come to a descriptor while this lives.
 class Signals {
@@ -123,20 +127,10 @@ Result<AttemptExit> read_end(const Fd& socket) {
   return *std::move(exit);
 }
 
-Result<AttemptExit> await_end(const Fd& socket, const Signals& signals) {
-  std::array<pollfd, 2> ask{{{socket.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
-  for (;;) {
-    if (::poll(ask.data(), ask.size(), -1) < 0) continue;
-    if (ask[0].revents != 0) return read_end(socket);
-    while (const int number = signals.next())
-      TRY_STATUS(send(
-          socket, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
-  }
-}
-
 class Run {
  public:
-  Run(const SandboxSpec& asked, const OneCommand& command) : asked_(asked), command_(command) {}
+  Run(const std::string& init_binary, const SandboxSpec& asked, const OneCommand& command)
+      : init_binary_(init_binary), asked_(asked), command_(command) {}
 
   template <class State>
   Result<OneEnd> run(State& state) {
@@ -149,6 +143,7 @@ class Run {
     if (walls) TRY_STATUS(take_names());
     if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state, agent));
+    if (egress_) TRY_STATUS(egress_->start(init_binary_, asked_, command_));
     Fd work;
     uint64_t flags = 0;
     std::vector<int> descriptors;
@@ -162,10 +157,12 @@ class Run {
     if (!OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
+    if (egress_) TRY_STATUS(egress_->wait_until_attached());
     TRY_STATUS(send_start(ours_, command_));
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
-    end_.exit = TRY(await_end(ours_, signals_));
+    end_.exit = TRY(await_end());
+    if (egress_) end_.refused = egress_->finish(k_last_reports);
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
@@ -182,6 +179,29 @@ class Run {
   }
 
  private:
+  Result<AttemptExit> await_end() {
+    std::array<pollfd, 3> ask{
+        {{ours_.get(), POLLIN, 0}, {signals_.fd(), POLLIN, 0}, {-1, POLLIN, 0}}};
+    for (;;) {
+      ask[2].fd = egress_ ? egress_->fd() : -1;
+      if (::poll(ask.data(), ask.size(), -1) < 0) continue;
+      if (ask[0].revents != 0) return read_end(ours_);
+      while (const int number = signals_.next())
+        TRY_STATUS(send(
+            ours_, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
+      if (ask[2].revents != 0 && !egress_->read()) (void)renew_egress();
+    }
+  }
+
+  // Connections that were open are lost; new ones have waited in the init's listeners.
+  Status renew_egress() {
+    end_.egress_died = true;
+    if (++egress_deaths_ > k_most_egress_deaths) return {};
+    const Fd link = TRY(egress_->make_link());
+    TRY_STATUS(send(ours_, encode_message(wire::k_net_link, 0, 0), {link.get()}));
+    return egress_->start(init_binary_, asked_, command_);
+  }
+
   // Names that must not appear are taken on the host; the list of them is in a directory of our
   // own, which a run that is killed leaves behind.
   Status take_names() {
@@ -240,9 +260,15 @@ class Run {
     if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
     std::vector<int> descriptors;
     for (const Fd& tree : trees) descriptors.push_back(tree.get());
+    Fd link;
+    if (wants_egress(asked_.options)) {
+      link = TRY(egress_.emplace().make_link());
+      descriptors.push_back(link.get());
+    }
     return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
 
+  const std::string& init_binary_;
   const SandboxSpec& asked_;
   const OneCommand& command_;
   Signals signals_;
@@ -251,6 +277,8 @@ class Run {
   std::optional<uint32_t> uid_;
   Fd ours_;
   Launched init_;
+  std::optional<OneShotEgress> egress_;
+  int egress_deaths_ = 0;
   OneEnd end_;
   PathPlan paths_;
   std::string names_;         // directory with the list of what was put in the place of names
@@ -259,12 +287,11 @@ class Run {
 
 // What somebody has to keep up while the command runs, which here nobody does: refused.
 Status check_alone(const SandboxSpec& spec) {
-  const SandboxOptions& o = spec.options;
   const Limits& l = spec.limits;
   const std::pair<bool, const char*> asked[] = {
-      {!o.egress.empty(), "--egress"},   {!o.publish.empty(), "--publish"},
-      {!o.inject.empty(), "--inject"},   {l.disk_bytes != 0, "--disk"},
-      {l.io_weight != 0, "--io-weight"}, {l.output_rate != 0, "--output-rate"},
+      {l.disk_bytes != 0, "--disk"},
+      {l.io_weight != 0, "--io-weight"},
+      {l.output_rate != 0, "--output-rate"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)
@@ -291,7 +318,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
-  Run run(asked, command);
+  Run run(init_binary, asked, command);
   auto end = run.run(state);
   if (end) return end;
   run.abandon();
