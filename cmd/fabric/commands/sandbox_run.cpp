@@ -16,6 +16,7 @@
 #include "fabric/session.hpp"
 #include "fabric/text.hpp"
 #include "isolation/isolation_manager.hpp"
+#include "isolation/runtime_hints.hpp"
 #include "model/sandbox_rules.hpp"
 
 namespace fabric::cmd {
@@ -59,14 +60,15 @@ Result<std::string> work_directory(const std::optional<std::string>& named) {
 }
 
 // Nothing of ours is handed on but what a terminal program needs.
-std::vector<std::string> environment(const Metadata& given) {
+std::vector<std::string> environment(const AgentDefinition& sandbox) {
   std::vector<std::pair<std::string, std::string>> all{
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
       {"HOME", "/work"},
       {"LANG", "C.UTF-8"},
       {"USER", "agent"}};
   if (const char* terminal = std::getenv("TERM")) all.emplace_back("TERM", terminal);
-  for (const auto& [name, value] : given) {
+  for (const auto& hint : runtime_hints(sandbox.limits)) all.push_back(hint);
+  for (const auto& [name, value] : sandbox.env) {
     auto at = std::find_if(all.begin(), all.end(), [&](const auto& e) { return e.first == name; });
     if (at == all.end())
       all.emplace_back(name, value);
@@ -107,7 +109,7 @@ Result<Options> read_options(const Arguments& arguments) {
     return fail(ErrorCode::usage, "sandbox run: no command",
                 "write it after --: fabric sandbox run -- COMMAND");
   options.command.argv = arguments.tail();
-  options.command.env = environment(options.sandbox.env);
+  options.command.env = environment(options.sandbox);
   options.command.terminal = ::isatty(0) == 1 && ::tcgetpgrp(0) == ::getpgrp();
   return options;
 }
