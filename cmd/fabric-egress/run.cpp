@@ -73,6 +73,7 @@ int run(const ProgramOptions& options) {
     std::fputs(options.help ? k_help : "fabric-egress " FABRIC_VERSION "\n", stdout);
     return 0;
   }
+  ::close_range(wire::k_egress_listen_fd + 1, ~0U, 0);  // of our starter's
   ::clearenv();  // nothing in it may change how names are resolved or whom TLS trusts
   std::signal(SIGPIPE, SIG_IGN);
   const Status done = serve(options);

@@ -54,7 +54,7 @@ Status check_binary(const std::string& binary) {
               "install fabric again: it belongs to /usr/libexec/fabric");
 }
 
-// `socket` becomes its descriptor 3, `log` its stderr.
+// `socket` becomes its descriptor 3, `log` its stderr; what it is left besides it closes itself.
 Result<EgressProcess> spawn(const std::string& binary, std::vector<std::string> arguments,
                             std::vector<std::string> environment, const Fd& socket, const Fd& log) {
   const Fd listen = TRY(above(socket)), error_log = TRY(above(log));
@@ -68,7 +68,6 @@ Result<EgressProcess> spawn(const std::string& binary, std::vector<std::string> 
   posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_adddup2(&files, error_log.get(), 2);
   posix_spawn_file_actions_adddup2(&files, listen.get(), wire::k_egress_listen_fd);
-  posix_spawn_file_actions_addclosefrom_np(&files, wire::k_egress_listen_fd + 1);
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
