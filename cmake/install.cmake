@@ -6,6 +6,10 @@ if(TARGET fabric)
 endif()
 install(PROGRAMS ${PROJECT_BINARY_DIR}/cmd/fabric-init/fabric-init
         DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/fabric)
+if(TARGET fabric-run)
+  install(PROGRAMS ${PROJECT_BINARY_DIR}/cmd/fabric-run/fabric-run
+          DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/fabric)
+endif()
 if(TARGET fabric-egress)
   install(TARGETS fabric-egress RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/fabric)
 endif()

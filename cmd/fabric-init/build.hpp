@@ -13,6 +13,8 @@ void reset_signals();
 // root.cpp: mounts, pivot_root, working directory.
 void build_root(Spec& spec);
 // names.cpp: host name, the loopback interface, the cgroup namespace.
+// The namespaces that the launcher left to us (Launch::network_later).
+void make_network();
 void set_names(const Spec& spec);
 // network.cpp: with egress. open_low_ports() before build_root(), while the host's /proc is there.
 void open_low_ports();

@@ -84,9 +84,10 @@ void refuse(const char* stage, const char* detail, int error_number) {
 
 }  // namespace fabric::init
 
-int main() {
+int main(int argc, char**) {
   using namespace fabric::init;
   fcntl(k_setup_fd, F_SETFD, FD_CLOEXEC);
+  if (argc > 1) make_network();
   set_signals();
   receive_spec(state.spec);
   state.journal_next = state.spec.head->journal_next;

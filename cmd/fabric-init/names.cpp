@@ -9,6 +9,11 @@
 
 namespace fabric::init {
 
+void make_network() {
+  if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+    refuse("making namespaces", "network, IPC, host name", errno);
+}
+
 void set_names(const Spec& spec) {
   const char* name = spec.string(spec.head->host_name);
   if (syscall(SYS_sethostname, name, strlen(name)) < 0)

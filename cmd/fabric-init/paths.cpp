@@ -91,11 +91,18 @@ void bind(int root, const char* target, uint64_t attributes, uint64_t flags) {
   attach_at(clone_tree(place, "", attributes), place, target);
 }
 
+// All closed ones are mounts of one file system: to make another takes as long as ten mounts.
 int empty_directory(uint64_t flags) {
+  static int closed = -1;
   const bool open = (flags & wire::k_cover_open) != 0;
+  if (!open && closed >= 0)
+    return clone_tree(closed, "", k_plain | k_mount_noexec | k_mount_rdonly);
   const char* options[] = {"mode", open ? "0711" : "0000", "size", "4096", "nr_inodes", "64",
                            nullptr};
-  return make_file_system("tmpfs", k_plain | k_mount_noexec | (open ? 0 : k_mount_rdonly), options);
+  const int made =
+      make_file_system("tmpfs", k_plain | k_mount_noexec | (open ? 0 : k_mount_rdonly), options);
+  if (!open) closed = fcntl(made, F_DUPFD_CLOEXEC, 0);
+  return made;
 }
 
 // A file that lives on only in its mount: removed once that is in place (not sooner, move_mount(2)

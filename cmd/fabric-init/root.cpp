@@ -34,11 +34,21 @@ void attach(int mount, int root, const char* target) {
 
 }  // namespace
 
+constexpr long k_open_tree_attr = 467;  // younger than our headers
+
 int clone_tree(int directory, const char* path, uint64_t attributes) {
   const unsigned empty = *path == 0 ? k_at_empty_path : 0;
-  int tree = open_tree(directory, path, k_open_tree_clone | k_at_recursive | O_CLOEXEC | empty);
-  if (tree < 0) refuse("opening for a bind mount", path, errno);
+  const unsigned flags = k_open_tree_clone | k_at_recursive | O_CLOEXEC | empty;
   MountAttributes change{attributes, 0, k_propagation_private, 0};
+  static bool both = true;  // in one call, since Linux 6.15
+  if (both) {
+    int tree =
+        static_cast<int>(syscall(k_open_tree_attr, directory, path, flags, &change, sizeof change));
+    if (tree >= 0) return tree;
+    both = false;
+  }
+  int tree = open_tree(directory, path, flags);
+  if (tree < 0) refuse("opening for a bind mount", path, errno);
   if (mount_setattr(tree, "", k_at_empty_path | k_at_recursive, change) < 0)
     refuse("setting mount flags", path, errno);
   return tree;
@@ -72,7 +82,10 @@ bool exists(int root, const char* target) { return faccessat(root, target, F_OK,
 // Of proc, where nothing but the kernel makes names.
 void hide(int root, const char* target) {
   struct stat status;
-  if (fstatat(root, target, &status, AT_SYMLINK_NOFOLLOW) < 0) refuse("looking at", target, errno);
+  if (fstatat(root, target, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (errno == ENOENT) return;
+    refuse("looking at", target, errno);
+  }
   if (S_ISDIR(status.st_mode)) return cover(root, target, 0);
   attach(clone_tree(root, "dev/null", k_mount_nosuid | k_mount_noexec | k_mount_rdonly), root,
          target);
@@ -143,8 +156,7 @@ void apply(Spec& spec, const wire::MountOp& op, int root) {
         attach(clone_tree(root, target, k_plain | k_mount_noexec | k_mount_rdonly), root, target);
       return;
     case wire::k_hide:
-      if (exists(root, target)) hide(root, target);
-      return;
+      return hide(root, target);
     case wire::k_secret:
       return make_secret(spec, op, root);
     case wire::k_variable:

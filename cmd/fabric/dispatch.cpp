@@ -6,6 +6,7 @@
 
 #include "fabric/cli.hpp"
 #include "fabric/complete.hpp"
+#include "fabric/exit_code.hpp"
 #include "fabric/help.hpp"
 #include "fabric/man.hpp"
 #include "fabric/nearest.hpp"
@@ -18,17 +19,7 @@
 namespace fabric::cmd {
 namespace {
 
-constexpr int k_refused = 125;           // of commands that give a task's exit code
-constexpr int k_broken_pipe_exit = 141;  // 128 + SIGPIPE
-
 using Words = std::vector<std::string>;
-
-int exit_code(const Error& error, const Command* command) {
-  print_error(error);
-  if (error.hint == k_broken_pipe) return k_broken_pipe_exit;
-  if (command && command->gives_task_code && error.code != ErrorCode::interrupted) return k_refused;
-  return static_cast<int>(error.code);
-}
 
 int answer(const std::string& text) {
   const Status printed = print(text);

@@ -98,8 +98,8 @@ int run_child(void* pointer) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  char name[] = "fabric-init";
-  char* argv[] = {name, nullptr};
+  char name[] = "fabric-init", network[] = "network";
+  char* argv[] = {name, launch.network_later ? network : nullptr, nullptr};
   char* envp[] = {nullptr};
   ::syscall(SYS_execveat, k_binary_fd, "", argv, envp, AT_EMPTY_PATH);
   return child_fail(child, "executing fabric-init");
@@ -107,12 +107,13 @@ int run_child(void* pointer) {
 
 Result<Launched> clone_child(Child& child) {
   const Launch& launch = *child.launch;
-  alignas(16) static thread_local std::array<char, k_stack_size> stack;
+  alignas(16) std::array<char, k_stack_size> stack;  // we wait, so it lives long enough
   int pidfd = -1;
   CloneArguments arguments;
   arguments.flags = k_clone_vm | k_clone_vfork | k_clone_pidfd | k_clone_clear_sighand;
-  if (launch.namespaces)
-    arguments.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (launch.namespaces) arguments.flags |= CLONE_NEWNS | CLONE_NEWPID;
+  if (launch.namespaces && !launch.network_later)
+    arguments.flags |= CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   if (launch.user_namespace) {
     arguments.flags |= CLONE_NEWUSER;
     child.uid_map = std::to_string(::geteuid()) + " " + std::to_string(::geteuid()) + " 1\n";

@@ -20,6 +20,9 @@ struct Launch {
   const std::vector<Fd>* join = nullptr;  // v1 `tasks` files
   int into_cgroup = -1;
   bool namespaces = false;
+  // The init makes those of network, IPC and host name itself, while its caller, who waits for the
+  // clone to end, does something else: that of the network alone takes longer than all mounts.
+  bool network_later = false;
   bool user_namespace = false;  // maps our own ids to themselves, capabilities become ambient
 };
 struct Launched {

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolation/mount_plan.hpp"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "base/fd.hpp"
@@ -62,11 +61,17 @@ void add_host_path(MountPlan& plan, const std::string& target) {
   }
 }
 
-std::vector<std::string> names_in(const std::string& directory) {
+// Of the names in /etc, which are many, those that programs look for by a part of the name.
+std::vector<std::string> wanted_in_etc() {
   std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
-    names.push_back(entry.path().filename().string());
+  DIR* directory = ::opendir("/etc");
+  if (directory == nullptr) return names;
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string_view name = entry->d_name;
+    for (std::string_view prefix : {"java-", "fonts", "pki"})
+      if (name.starts_with(prefix)) names.emplace_back(name);
+  }
+  ::closedir(directory);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -119,6 +124,7 @@ void add_rights(MountPlan& plan) {
 
 MountPlan make_host_plan() {
   MountPlan plan;
+  plan.reserve(96);
   for (const char* name : {"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt"})
     add_host_path(plan, name);
   // Of /etc what programs need to run, and nothing that could hold a secret.
@@ -126,9 +132,7 @@ MountPlan make_host_plan() {
   for (const char* name : {"ld.so.cache", "alternatives", "localtime", "protocols", "services",
                            "gitconfig", "os-release"})
     add_host_path(plan, std::string("etc/") + name);
-  for (const std::string& name : names_in("/etc"))
-    for (std::string_view prefix : {"java-", "fonts", "pki"})
-      if (name.starts_with(prefix)) add_host_path(plan, "etc/" + name);
+  for (const std::string& name : wanted_in_etc()) add_host_path(plan, "etc/" + name);
   if (kind_of("/etc/ssl") == Kind::directory) {
     plan.push_back({wire::k_directory, "", "etc/ssl", 0755});
     for (const char* name : {"etc/ssl/certs", "etc/ssl/openssl.cnf"}) add_host_path(plan, name);

@@ -83,6 +83,8 @@ Error init_refusal(const std::string& what, int error_number) {
     return {ErrorCode::unavailable, what,
             "start the kernel with lsm=landlock,... (Linux 5.19 or newer); or take it as it is: "
             "--degrade"};
+  if (what.starts_with("making namespaces"))
+    return namespace_refusal(NamespaceStep::clone, what, error_number);
   // As root nothing stands in the way of these, but in a container whose capabilities are few.
   for (const char* step : {"bringing up", "making mounts private", "mounting", "creating a file",
                            "setting mount flags", "opening for a bind", "setting the host name"})

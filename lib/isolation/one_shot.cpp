@@ -139,10 +139,12 @@ class Run {
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
     if (change_user) uid_ = id;
     const IdPair agent = change_user ? IdPair{id, id} : state.self;
+    const bool groups_first = OneShotGroups::before_the_init();
+    if (groups_first) TRY_STATUS(make_groups(state));
+    TRY_STATUS(start_init(state));
     paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
     if (walls) TRY_STATUS(take_names());
-    if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
-    TRY_STATUS(start_init(state, agent));
+    TRY_STATUS(describe_to_init(state, agent));
     if (egress_) TRY_STATUS(egress_->start(init_binary_, asked_, command_));
     Fd work;
     uint64_t flags = 0;
@@ -154,7 +156,7 @@ class Run {
       flags |= wire::k_part_work;
       descriptors.push_back(work.get());
     }
-    if (!OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
+    if (!groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
     if (egress_) TRY_STATUS(egress_->wait_until_attached());
@@ -228,7 +230,7 @@ class Run {
 
   // The init first: while the kernel starts it, we find out what to tell it.
   template <class State>
-  Status start_init(State& state, IdPair agent) {
+  Status start_init(State& state) {
     auto [ours, theirs] = TRY(make_socket_pair());
     ours_ = std::move(ours);
     theirs = TRY(move_above(std::move(theirs)));
@@ -239,8 +241,13 @@ class Run {
     how.into_cgroup = groups_.into();
     how.namespaces = asked_.level == IsolationLevel::process;
     how.user_namespace = how.namespaces && state.self.uid != 0;
+    how.network_later = how.namespaces && !how.user_namespace;
     init_ = TRY(launch(how));
-    theirs.reset();
+    return {};
+  }
+
+  template <class State>
+  Status describe_to_init(State& state, IdPair agent) {
     state.host_plan = make_host_plan();
     state.features.landlock_abi = cheap_features({}).landlock_abi;
     InitSpec spec = TRY(state.describe(asked_, paths_, agent));
@@ -315,7 +322,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   TRY_STATUS(check_alone(asked));
   TRY_STATUS(check_spec(asked, everything));
   State state;
-  state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
+  state.binary = TRY(move_above(TRY(safe_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
   Run run(init_binary, asked, command);

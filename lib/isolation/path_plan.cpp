@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <sstream>
 
 #include "isolation/host_path.hpp"
 #include "isolation/path_glob.hpp"
@@ -306,18 +305,26 @@ class Planner {
       for (const char* name : {"proc", "sys", "dev", "run"})
         if (std::filesystem::is_directory(std::string("/") + name))
           nodes_.at(join_path(tree.inside, name)).hide = true;
-    std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
-    for (std::string line; std::getline(mounts, line);) {
-      std::istringstream words(line);
-      std::string skip, point, word, type;
-      words >> skip >> skip >> skip >> skip >> point;
-      while (words >> word && word != "-") {
-      }
-      words >> type;
+    const std::string mounts = read_file("/proc/self/mountinfo").value_or("");
+    for (std::string_view rest = mounts; !rest.empty();) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+      const auto [point, type] = point_and_type(line);
       if (point == tree.host || !is_beneath(point, tree.host) || !is_special(type)) continue;
       nodes_.at(join_path(tree.inside, relative_to(point, tree.host))).hide = true;
     }
     return {};
+  }
+
+  // Of a line of /proc/PID/mountinfo: its fifth word, and the one behind " - ".
+  static std::pair<std::string, std::string> point_and_type(std::string_view line) {
+    const auto word = [](std::string_view text, int skip) {
+      for (; skip > 0; --skip) text.remove_prefix(std::min(text.find(' '), text.size() - 1) + 1);
+      return std::string(text.substr(0, text.find(' ')));
+    };
+    const size_t dash = line.find(" - ");
+    if (dash == std::string_view::npos) return {};
+    return {word(line, 4), word(line.substr(dash + 3), 0)};
   }
 
   static bool is_special(const std::string& type) {

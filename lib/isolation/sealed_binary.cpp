@@ -26,9 +26,7 @@ Status copy_all(const Fd& from, const Fd& to) {
   }
 }
 
-}  // namespace
-
-Result<Fd> seal_binary(const std::string& path) {
+Result<Fd> open_executable(const std::string& path) {
   auto source = open_file(path, O_RDONLY);
   if (!source)
     return fail(ErrorCode::unavailable, "fabric-init: " + source.error().message,
@@ -37,12 +35,27 @@ Result<Fd> seal_binary(const std::string& path) {
   if (::pread(source->get(), magic.data(), magic.size(), 0) != 4 ||
       std::memcmp(magic.data(), "\177ELF", 4) != 0)
     return fail(ErrorCode::unavailable, path + ": not an executable");
+  return source;
+}
+
+}  // namespace
+
+Result<Fd> safe_binary(const std::string& path) {
+  Fd source = TRY(open_executable(path));
+  struct stat status {};
+  if (::fstat(source.get(), &status) != 0) return fail_errno(errno, path);
+  if (status.st_uid == 0 && (status.st_mode & 0022) == 0) return source;
+  return seal_binary(path);
+}
+
+Result<Fd> seal_binary(const std::string& path) {
+  Fd source = TRY(open_executable(path));
   int fd = ::memfd_create("fabric-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | k_mfd_exec);
   if (fd < 0 && errno == EINVAL)
     fd = ::memfd_create("fabric-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return fail_errno(errno, "memfd_create");
   Fd memory(fd);
-  TRY_STATUS(in_context(copy_all(*source, memory), path));
+  TRY_STATUS(in_context(copy_all(source, memory), path));
   if (::fchmod(fd, 0555) != 0) return fail_errno(errno, "fchmod");
   constexpr int k_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
   // EBUSY: the kernel itself still holds one of its pages for a moment (fcntl(2) waits only 150

@@ -1,205 +1,203 @@
 // SPDX-License-Identifier: Apache-2.0
-// fabric sandbox run -- /bin/true beside bubblewrap and beside the floor (sandbox_floor.c: the same
-// kernel steps and nothing else), in turn: back to back, after a pause as a person's commands come,
-// a hundred at once; and what each feature costs. Run as root.
-// Usage: bench_sandbox_run [--json] [rounds]
+// fabric sandbox run -- /bin/true beside bubblewrap, which is told to do the same as far as it can
+// (no limits, no Landlock), and beside the floor (sandbox_floor.c: the same kernel steps and
+// nothing else), in turn: back to back, after a pause as a person's commands come, a hundred at
+// once; and what each feature costs.
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
+#include <array>
 #include <cstring>
-#include <filesystem>
-#include <string>
 #include <thread>
-#include <vector>
 
-#include "base/clock.hpp"
-#include "base/json.hpp"
+#include "base/fd.hpp"
+#include "bench_support.hpp"
 
-using namespace fabric;
-
+namespace fabric::bench {
 namespace {
 
 using Words = std::vector<std::string>;
 
-struct Series {
+constexpr int k_filter_fd = 9;
+
+sock_filter filter[] = {
+#include "isolation/builtin_filter.inc"
+};
+
+// What bwrap --seccomp reads: the same program with EPERM as every refusal.
+std::string write_filter(const std::string& directory) {
+  for (sock_filter& step : filter)
+    if (step.code == (BPF_RET | BPF_K) && (step.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)
+      step.k = SECCOMP_RET_ERRNO | EPERM;
+  const std::string path = directory + "/filter";
+  need(write_file_atomically(path, {reinterpret_cast<const char*>(filter), sizeof filter}, 0644));
+  return path;
+}
+
+struct Measured {
   std::string name;
-  Words command;
-  std::vector<double> us;
-  [[nodiscard]] double at(double quantile) const {
-    if (us.empty()) return 0;
-    std::vector<double> sorted = us;
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[static_cast<size_t>(quantile * static_cast<double>(sorted.size() - 1))];
+  Words argv;
+  Series series;
+};
+
+struct Runner {
+  std::string filter_path;
+
+  [[nodiscard]] pid_t start(const Words& command) const {
+    std::vector<char*> argv;
+    for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    posix_spawn_file_actions_t files;
+    ::posix_spawn_file_actions_init(&files);
+    ::posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+    ::posix_spawn_file_actions_addopen(&files, k_filter_fd, filter_path.c_str(), O_RDONLY, 0);
+    const int error = ::posix_spawnp(&pid, argv[0], &files, nullptr, argv.data(), environ);
+    ::posix_spawn_file_actions_destroy(&files);
+    if (error != 0) throw Failure(command[0] + ": " + std::strerror(error));
+    return pid;
+  }
+  void finish(pid_t pid, const std::string& name) const {
+    if (wait_code(pid) != 0) throw Failure(name + " failed");
+  }
+
+  void interleave(std::vector<Measured>& all, int rounds, std::chrono::milliseconds pause) const {
+    for (Measured& m : all) finish(start(m.argv), m.name);  // not counted: warms the caches
+    for (int i = 0; i < rounds; ++i)
+      for (Measured& m : all) {
+        if (pause.count() != 0) std::this_thread::sleep_for(pause);
+        const int64_t begin = now_ns();
+        finish(start(m.argv), m.name);
+        m.series.add(now_ns() - begin);
+      }
+  }
+  // From the first start to the last end, for each of them.
+  void at_once(std::vector<Measured>& all, int rounds, int count) const {
+    for (int i = 0; i < rounds; ++i)
+      for (Measured& m : all) {
+        std::vector<pid_t> pids;
+        const int64_t begin = now_ns();
+        for (int n = 0; n < count; ++n) pids.push_back(start(m.argv));
+        for (pid_t pid : pids) finish(pid, m.name);
+        m.series.add((now_ns() - begin) / count);
+      }
   }
 };
 
-struct Table {
-  std::string name;
-  std::vector<Series> rows;
-};
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-double now_us() { return static_cast<double>(system_clock().monotonic().ns) / 1000; }
-
-[[noreturn]] void die(const std::string& message) {
-  std::fprintf(stderr, "bench_sandbox_run: %s\n", message.c_str());
-  std::exit(1);
-}
-
-pid_t start(const Words& command) {
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  pid_t pid = 0;
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  if (::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ) != 0)
-    die(command[0] + " does not start");
-  ::posix_spawn_file_actions_destroy(&actions);
-  return pid;
-}
-
-void finish(pid_t pid, const std::string& name) {
-  int status = 0;
-  if (::waitpid(pid, &status, 0) != pid || status != 0) die(name + " failed");
-}
-
-void measure(Table& table, int rounds, std::chrono::milliseconds pause) {
-  for (int i = 0; i < rounds; ++i)
-    for (Series& row : table.rows) {
-      if (pause.count() != 0) std::this_thread::sleep_for(pause);
-      const double begin = now_us();
-      finish(start(row.command), row.name);
-      row.us.push_back(now_us() - begin);
+// The same directories of the host, files of /etc, sizes, masks over /proc, ids, capabilities and
+// system calls as in ours.
+Words bwrap_alike(const std::string& work) {
+  Words argv{"bwrap",      "--unshare-all", "--uid",         "65534",
+             "--gid",      "65534",         "--hostname",    "sandbox",
+             "--ro-bind",  "/usr",          "/usr",          "--proc",
+             "/proc",      "--dev",         "/dev",          "--bind",
+             work,         "/work",         "--chdir",       "/work",
+             "--cap-drop", "ALL",           "--clearenv",    "--setenv",
+             "PATH",       "/usr/bin:/bin", "--new-session", "--die-with-parent"};
+  const auto add = [&](const Words& words) { argv.insert(argv.end(), words.begin(), words.end()); };
+  for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
+    if (exists(std::string("/") + name))
+      add({"--symlink", std::string("usr/") + name, std::string("/") + name});
+  for (const char* path :
+       {"/opt", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/protocols",
+        "/etc/services", "/etc/os-release", "/etc/fonts", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+        "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"})
+    if (exists(path)) add({"--ro-bind", path, path});
+  for (const char* name : {"sys", "irq", "bus"})
+    if (exists(std::string("/proc/") + name)) {
+      const std::string path = std::string("/proc/") + name;
+      add({"--ro-bind", path, path});
     }
+  for (const char* path : {"/tmp", "/dev/shm"}) add({"--size", "268435456", "--tmpfs", path});
+  for (const char* name : {"acpi", "asound", "fs", "scsi"}) {
+    struct stat status {};
+    const std::string path = std::string("/proc/") + name;
+    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 0006) != 0)
+      add({"--tmpfs", path, "--remount-ro", path});
+  }
+  for (const char* name : {"config.gz", "iomem", "ioports", "kallsyms", "key-users", "keys",
+                           "kpagecgroup", "latency_stats", "modules", "sched_debug", "schedstat"}) {
+    struct stat status {};
+    const std::string path = std::string("/proc/") + name;
+    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 0006) != 0)
+      add({"--ro-bind", "/dev/null", path});
+  }
+  add({"--seccomp", std::to_string(k_filter_fd), "/bin/true"});
+  return argv;
 }
 
-// From the first start to the last end, for each of them.
-void measure_many(Table& table, int rounds, int at_once) {
-  for (int i = 0; i < rounds; ++i)
-    for (Series& row : table.rows) {
-      std::vector<pid_t> pids;
-      const double begin = now_us();
-      for (int n = 0; n < at_once; ++n) pids.push_back(start(row.command));
-      for (pid_t pid : pids) finish(pid, row.name);
-      row.us.push_back((now_us() - begin) / at_once);
-    }
+Words fabric_run(const std::string& work, const Words& options) {
+  Words argv{fabric_binary(), "sandbox", "run", "--work", work};
+  argv.insert(argv.end(), options.begin(), options.end());
+  argv.insert(argv.end(), {"--", "/bin/true"});
+  return argv;
 }
 
-struct Commands {
-  Words plain{"/bin/true"};
-  Words fabric, start, floor, bwrap;
-
-  explicit Commands(const std::string& work) {
-    const std::string binary = FABRIC_BENCH_BINARY;
-    fabric = {binary, "sandbox", "run", "--work", work, "--", "/bin/true"};
-    start = {binary, "version"};
-    floor = {FABRIC_SANDBOX_FLOOR, work, "/bin/true"};
-    bwrap = {"bwrap",     "--unshare-all", "--ro-bind",
-             "/usr",      "/usr",          "--symlink",
-             "usr/bin",   "/bin",          "--symlink",
-             "usr/lib",   "/lib",          "--symlink",
-             "usr/lib64", "/lib64",        "--bind",
-             work,        "/work",         "--tmpfs",
-             "/tmp",      "--proc",        "/proc",
-             "--dev",     "/dev",          "--chdir",
-             "/work",     "--new-session", "--die-with-parent",
-             "/bin/true"};
-  }
-  [[nodiscard]] std::vector<Series> all() const {
-    return {{"plain /bin/true", plain, {}},
-            {"fabric version", start, {}},
-            {"floor", floor, {}},
-            {"fabric sandbox run", fabric, {}},
-            {"bwrap", bwrap, {}}};
-  }
-  [[nodiscard]] Series with(const std::string& name, const Words& options) const {
-    Words command = fabric;
-    command.insert(command.begin() + 3, options.begin(), options.end());
-    return {name, command, {}};
-  }
-};
-
-const Series& row(const Table& table, const std::string& name) {
-  for (const Series& series : table.rows)
-    if (series.name == name) return series;
-  die("no row " + name);
+void compare(Report& report, const Runner& runner, const std::string& work, const std::string& how,
+             int rounds, std::chrono::milliseconds pause) {
+  std::vector<Measured> all{{"/bin/true", {"/bin/true"}, {}},
+                            {"floor", {FABRIC_SANDBOX_FLOOR, work, "/bin/true"}, {}},
+                            {"bwrap", bwrap_alike(work), {}},
+                            {"fabric sandbox run", fabric_run(work, {}), {}}};
+  runner.interleave(all, rounds, pause);
+  report.latency("/bin/true, " + how, all[0].series);
+  const Row& floor = report.latency("floor, " + how, all[1].series);
+  const Row& peer = report.latency("bwrap, " + how, all[2].series);
+  report.latency("fabric sandbox run, " + how, all[3].series)
+      .beside(peer)
+      .goal_ratio_at_most(0.6)
+      .goal_p99_ratio_at_most(0.6);
+  report.latency("the same, to the floor, " + how, all[3].series)
+      .beside(floor)
+      .goal_ratio_at_most(1.3);
 }
 
-double ratio(const Table& table, const std::string& to, double quantile) {
-  return row(table, "fabric sandbox run").at(quantile) / std::max(1.0, row(table, to).at(quantile));
-}
+void body(const Options& options, Report& report) {
+  const int rounds = options.numbers.empty() ? 200 : static_cast<int>(options.numbers[0]);
+  const std::string work = options.scratch + "/work";
+  ::mkdir(work.c_str(), 0755);
+  const Runner runner{write_filter(options.scratch)};
+  compare(report, runner, work, "back to back", rounds, std::chrono::milliseconds(0));
+  compare(report, runner, work, "after 150 ms of nothing", std::max(rounds / 4, 1),
+          std::chrono::milliseconds(150));
 
-void print_text(const std::vector<Table>& tables) {
-  for (const Table& table : tables) {
-    std::printf("%-40s %10s %10s %10s\n", table.name.c_str(), "p10 us", "median us", "p99 us");
-    for (const Series& series : table.rows)
-      std::printf("  %-38s %10.0f %10.0f %10.0f\n", series.name.c_str(), series.at(0.1),
-                  series.at(0.5), series.at(0.99));
-    if (table.rows.size() == 5)
-      std::printf("  to bwrap: median %.2f, p99 %.2f; to the floor: median %.2f\n",
-                  ratio(table, "bwrap", 0.5), ratio(table, "bwrap", 0.99),
-                  ratio(table, "floor", 0.5));
-    std::printf("\n");
-  }
-}
+  std::vector<Measured> many{{"bwrap", bwrap_alike(work), {}},
+                             {"fabric sandbox run", fabric_run(work, {}), {}}};
+  runner.at_once(many, std::max(rounds / 40, 1), 100);
+  const Row& peers = report.latency("bwrap, each of 100 at once", many[0].series);
+  report.latency("fabric sandbox run, each of 100 at once", many[1].series).beside(peers);
 
-void print_json(const std::vector<Table>& tables) {
-  json::Writer writer;
-  writer.begin_object();
-  for (const Table& table : tables) {
-    writer.key(table.name).begin_object();
-    for (const Series& series : table.rows)
-      writer.key(series.name)
-          .begin_object()
-          .field("p10_us", series.at(0.1))
-          .field("median_us", series.at(0.5))
-          .field("p99_us", series.at(0.99))
-          .end_object();
-    writer.end_object();
-  }
-  writer.end_object();
-  std::printf("%s\n", writer.text().c_str());
+  std::vector<Measured> features{
+      {"all features", fabric_run(work, {}), {}},
+      {"without a memory limit", fabric_run(work, {"--memory", "none"}), {}},
+      {"without a processor limit", fabric_run(work, {"--cpu", "none"}), {}},
+      {"without a process limit", fabric_run(work, {"--pids", "none"}), {}},
+      {"without any limit",
+       fabric_run(work, {"--memory", "none", "--cpu", "none", "--pids", "none"}),
+       {}},
+      {"without walls (level none)", fabric_run(work, {"--isolation", "none"}), {}},
+      {"without protecting .git", fabric_run(work, {"--no-protect-git"}), {}},
+      {"with a secret", fabric_run(work, {"--secret", "s=env:PATH"}), {}},
+      {"with --ro of a directory", fabric_run(work, {"--ro", "/var:/work-ro"}), {}},
+      {"with --hide of a file", fabric_run(work, {"--hide", "/etc/services"}), {}},
+      {"with another system call policy", fabric_run(work, {"--seccomp", "strict"}), {}}};
+  runner.interleave(features, std::max(rounds / 2, 1), std::chrono::milliseconds(0));
+  const Row& whole = report.latency(features[0].name, features[0].series);
+  for (size_t i = 1; i < features.size(); ++i)
+    report.latency(features[i].name, features[i].series).beside(whole);
+  report.note(
+      "bwrap has no limits, no Landlock and no second pid 1 that supervises; the rest is alike");
 }
 
 }  // namespace
+}  // namespace fabric::bench
 
 int main(int argc, char** argv) {
-  bool as_json = false;
-  int rounds = 200;
-  for (int i = 1; i < argc; ++i)
-    if (std::strcmp(argv[i], "--json") == 0)
-      as_json = true;
-    else
-      rounds = std::max(1, std::atoi(argv[i]));
-  char name[] = "/tmp/fabric-bench-XXXXXX";
-  const std::string directory = ::mkdtemp(name);
-  const std::string work = directory + "/work";
-  ::mkdir(work.c_str(), 0755);
-  const Commands commands(work);
-  std::vector<Table> tables{{"back to back", commands.all()},
-                            {"after 150 ms of nothing", commands.all()},
-                            {"100 at once, each", {}},
-                            {"what each feature costs", {}}};
-  measure(tables[0], rounds, std::chrono::milliseconds(0));
-  measure(tables[1], std::max(rounds / 4, 1), std::chrono::milliseconds(150));
-  tables[2].rows = {{"fabric sandbox run", commands.fabric, {}}, {"bwrap", commands.bwrap, {}}};
-  measure_many(tables[2], std::max(rounds / 50, 1), 100);
-  tables[3].rows = {
-      commands.with("all", {}),
-      commands.with("without a memory limit", {"--memory", "none"}),
-      commands.with("without a cpu limit", {"--cpu", "none"}),
-      commands.with("without a process limit", {"--pids", "none"}),
-      commands.with("without any limit", {"--memory", "none", "--cpu", "none", "--pids", "none"}),
-      commands.with("with a secret", {"--secret", "s=env:PATH"}),
-      commands.with("without walls (level none)", {"--isolation", "none"})};
-  measure(tables[3], rounds, std::chrono::milliseconds(0));
-  as_json ? print_json(tables) : print_text(tables);
-  std::filesystem::remove_all(directory);
+  return fabric::bench::bench_main(argc, argv, "sandbox_run", 600, fabric::bench::body);
 }

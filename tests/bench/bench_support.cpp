@@ -184,6 +184,7 @@ double Series::total_seconds() const {
 Row& Row::beside(const Row& other) {
   peer_ = other.name_;
   ratio_ = other.value_ > 0 ? value_ / other.value_ : 0;
+  p99_ratio_ = p99_ && other.p99_ && *other.p99_ > 0 ? *p99_ / *other.p99_ : 0;
   return *this;
 }
 Row& Row::p99(double value) {
@@ -208,6 +209,17 @@ Row& Row::goal_p99_at_most(double limit) {
 }
 Row& Row::goal_ratio_at_most(double limit) {
   goals_.push_back({"at most " + number(limit) + " times " + peer_, ratio_ > 0 && ratio_ <= limit});
+  return *this;
+}
+
+Row& Row::goal_ratio_at_least(double limit) {
+  goals_.push_back({"at least " + number(limit) + " times " + peer_, ratio_ >= limit});
+  return *this;
+}
+Row& Row::goal_p99_ratio_at_most(double limit) {
+  goals_.push_back(
+      {"p99 at most " + number(limit) + " times that of " + peer_ + ", is " + number(p99_ratio_),
+       p99_ratio_ > 0 && p99_ratio_ <= limit});
   return *this;
 }
 
@@ -255,6 +267,7 @@ std::string Report::to_json() const {
     if (row.p99_) w.field("p99", *row.p99_);
     w.field("samples", row.samples_);
     if (!row.peer_.empty()) w.field("beside", row.peer_).field("ratio", row.ratio_);
+    if (row.p99_ratio_ > 0) w.field("p99_ratio", row.p99_ratio_);
     w.key("goals").begin_array();
     for (const Row::Goal& goal : row.goals_)
       w.begin_object().field("goal", goal.text).field("met", goal.met).end_object();

@@ -73,6 +73,9 @@ class Row {
   Row& goal_at_least(double limit);
   Row& goal_p99_at_most(double limit);
   Row& goal_ratio_at_most(double limit);
+  Row& goal_ratio_at_least(double limit);
+  // Of its 99th percentile to the peer's.
+  Row& goal_p99_ratio_at_most(double limit);
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] double value() const { return value_; }
 
@@ -87,7 +90,7 @@ class Row {
   std::optional<double> p99_;
   size_t samples_ = 0;
   std::string peer_;
-  double ratio_ = 0;
+  double ratio_ = 0, p99_ratio_ = 0;
   std::vector<Goal> goals_;
 };
 
