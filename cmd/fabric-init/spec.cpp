@@ -112,6 +112,9 @@ void receive_parts(Spec& spec) {
   if (header.type != wire::k_parts) refuse("reading the parts", "malformed", EPROTO);
   size_t next = 0;
   if ((header.value & wire::k_part_work) != 0 && next < count) spec.work_tree = fds[next++];
+  if ((header.value & wire::k_part_standard) != 0)
+    for (int& fd : spec.standard)
+      if (next < count) fd = fds[next++];
   if ((header.value & wire::k_part_unified) != 0 && next < count)
     spec.leaves[0].unified = fds[next++];
   if ((header.value & wire::k_part_memory) != 0 && next < count)

@@ -208,8 +208,14 @@ struct TaskLimits {
   uint64_t output_rate;  // bytes a second of each stream
 };
 // Descriptors of PARTS, in this order; whatever follows them are `tasks` files of v1 groups, to
-// each of which the command's process writes 0.
-enum PartFlags : uint64_t { k_part_work = 1, k_part_unified = 2, k_part_memory = 4 };
+// each of which the command's process writes 0. k_part_standard: what will be 0, 1 and 2, so that
+// the command may open /dev/stdin and its like for what they are open for.
+enum PartFlags : uint64_t {
+  k_part_work = 1,
+  k_part_standard = 8,  // three
+  k_part_unified = 2,
+  k_part_memory = 4,
+};
 constexpr uint32_t k_max_joins = 8;
 struct SpecHead {
   uint32_t version;

@@ -232,3 +232,35 @@ as_postgres() { (cd / && setpriv --reuid postgres --regid postgres --clear-group
   expect_equal "$output" $'42\nrefused'
   expect_match "$stderr" "refused: name other.test"
 }
+
+@test "scripts: standard input and output are opened by the names of /dev, and for no more" {
+  requires root namespaces
+  fabric spawn a -- sh -c 'echo out >/dev/stdout; echo err >/dev/stderr; cat /dev/stdin'
+  expect_equal "$(fabric run a 2>/dev/null)" $'out\n{}'
+  script='cat /dev/stdin; echo out >>/dev/stdout; echo err >>/dev/stderr'
+  # Pipes, then files of the host.
+  run --separate-stderr bash -c 'echo in | "$FABRIC" sandbox run --work none -- sh -c "$1"' sh "$script"
+  expect_equal "$output|$stderr" $'in\nout|err'
+  echo in >i
+  touch o e
+  chmod 666 i o e
+  box --work none -- sh -c "$script" <i >o 2>e
+  expect_equal "$(cat o)|$(cat e)" $'in\nout|err'
+  # Open for reading is not open for writing, though everybody may; outside it is enough.
+  sh -c 'echo over >/proc/self/fd/0' <i
+  expect_equal "$(cat i)" over
+  run --separate-stderr bash -c '"$FABRIC" sandbox run --work none -- sh -c "echo again >/proc/self/fd/0" <i'
+  [ "$status" -ne 0 ]
+  expect_equal "$(cat i)" over
+  # What lies beneath a directory that was given as standard input stays where it is.
+  mkdir d
+  echo hidden >d/f
+  run box --work none -- sh -c 'cat /proc/self/fd/0/f' <d
+  [[ $output != *hidden* ]]
+}
+
+@test "a terminal is opened by the names of /dev" {
+  requires root namespaces script
+  run script -qec "'$FABRIC' sandbox run --work none -- sh -c 'echo out >/dev/stdout; echo err >/dev/stderr; echo tty >/dev/tty'" /dev/null </dev/null
+  expect_equal "${output//$'\r'/}" $'out\nerr\ntty'
+}
