@@ -239,8 +239,8 @@ as_postgres() { (cd / && setpriv --reuid postgres --regid postgres --clear-group
   expect_equal "$(fabric run a 2>/dev/null)" $'out\n{}'
   script='cat /dev/stdin; echo out >>/dev/stdout; echo err >>/dev/stderr'
   # Pipes, then files of the host.
-  run --separate-stderr bash -c 'echo in | "$FABRIC" sandbox run --work none -- sh -c "$1"' sh "$script"
-  expect_equal "$output|$stderr" $'in\nout|err'
+  run bash -c 'echo in | "$1" sandbox run --work none -- sh -c "$2" 2>&1 | cat' sh "$FABRIC" "$script"
+  expect_equal "$output" $'in\nout\nerr'
   echo in >i
   touch o e
   chmod 666 i o e
@@ -249,7 +249,7 @@ as_postgres() { (cd / && setpriv --reuid postgres --regid postgres --clear-group
   # Open for reading is not open for writing, though everybody may; outside it is enough.
   sh -c 'echo over >/proc/self/fd/0' <i
   expect_equal "$(cat i)" over
-  run --separate-stderr bash -c '"$FABRIC" sandbox run --work none -- sh -c "echo again >/proc/self/fd/0" <i'
+  run --separate-stderr bash -c '"$1" sandbox run --work none -- sh -c "echo again >/proc/self/fd/0" <i' sh "$FABRIC"
   [ "$status" -ne 0 ]
   expect_equal "$(cat i)" over
   # What lies beneath a directory that was given as standard input stays where it is.
