@@ -26,6 +26,10 @@ std::optional<ProgramOptions> read_options(int argc, char** argv) {
       (name == "--help" ? out.help : out.version) = true;
       return out;
     }
+    if (name == "--private") {
+      out.alone = true;
+      continue;
+    }
     const char* value = i + 1 < argc ? argv[++i] : nullptr;
     bool good = value != nullptr;
     if (good && name == "--owner") {
@@ -49,7 +53,7 @@ std::optional<ProgramOptions> read_options(int argc, char** argv) {
     }
   }
   if (owner) return out;
-  std::fputs("fabric-egress: error: --owner is missing\n`fabric up` starts this program\n", stderr);
+  std::fputs("fabric-egress: error: --owner is missing\n`fabric` starts this program\n", stderr);
   return std::nullopt;
 }
 

@@ -14,6 +14,7 @@ struct ProgramOptions {
   std::optional<uid_t> user;  // what it becomes; only as root
   std::string hosts;          // a file as /etc/hosts, asked before DNS
   std::string authorities;    // certificates in place of the machine's
+  bool alone = false;         // --private: descriptor 3 is the only connection
   bool help = false, version = false;
 };
 // nullopt: said what is wrong.

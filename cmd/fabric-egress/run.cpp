@@ -20,33 +20,49 @@ namespace {
 
 constexpr const char* k_help =
     "usage: fabric-egress --owner UID [--user UID] [--hosts FILE] [--authorities FILE]\n"
+    "                     [--private]\n"
     "\n"
     "Passes connections of sandboxes on to the hosts that their rules allow. `fabric up` starts\n"
-    "it, with the listening socket of .fabric/run/egress.sock as descriptor 3.\n"
+    "it, with the listening socket of .fabric/run/egress.sock as descriptor 3, and `fabric "
+    "sandbox\n"
+    "run`, with a connection.\n"
     "\n"
     "  --owner UID         the user whose supervisors it obeys\n"
     "  --user UID          the user and group that it becomes (only as root)\n"
     "  --hosts FILE        names that DNS does not know, as in hosts(5), asked before all others\n"
-    "  --authorities FILE  certificates that injections trust, in place of the machine's\n";
+    "  --authorities FILE  certificates that injections trust, in place of the machine's\n"
+    "  --private           descriptor 3 is a connection, the only one; we end when it does\n";
+
+// Whether descriptor 3 is the socket that was promised.
+bool is_socket(int fd, bool listening) {
+  int listens = -1, type = 0;
+  socklen_t size = sizeof listens;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
+         listens == (listening ? 1 : 0);
+}
 
 Status serve(const ProgramOptions& options) {
-  Fd listener(wire::k_egress_listen_fd);
-  int listens = 0;
-  socklen_t size = sizeof listens;
-  if (::getsockopt(listener.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens != 1)
-    return fail(ErrorCode::usage, "descriptor 3 is no listening socket",
-                "`fabric up` starts this program");
-  ::fcntl(listener.get(), F_SETFD, FD_CLOEXEC);
-  ::fcntl(listener.get(), F_SETFL, O_RDWR | O_NONBLOCK);
+  Fd socket(wire::k_egress_listen_fd);
+  if (!is_socket(socket.get(), !options.alone))
+    return fail(
+        ErrorCode::usage,
+        options.alone ? "descriptor 3 is no connection" : "descriptor 3 is no listening socket",
+        "`fabric` starts this program");
+  ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
+  ::fcntl(socket.get(), F_SETFL, O_RDWR | O_NONBLOCK);
   TRY_STATUS(give_up_rights(options));
-  Result<std::unique_ptr<TlsContext>> tls = TlsContext::make(options.authorities);
-  if (!tls) std::fprintf(stderr, "fabric-egress: %s\n", tls.error().message.c_str());
   const std::unique_ptr<EventLoop> loop = TRY(EventLoop::make(system_clock()));
   Engine engine(*loop, system_clock(), {options.hosts, "/etc/hosts"});
-  engine.tls = tls ? tls->get() : nullptr;
+  std::unique_ptr<TlsContext> tls;
+  engine.open_tls = [&] {
+    Result<std::unique_ptr<TlsContext>> made = TlsContext::make(options.authorities);
+    if (!made) std::fprintf(stderr, "fabric-egress: %s\n", made.error().message.c_str());
+    if (made) engine.tls = (tls = std::move(*made)).get();
+  };
   TRY_STATUS(give_up_calls());
-  Server server(engine, std::move(listener), {options.owner, Duration::seconds(60)});
-  TRY_STATUS(server.start());
+  Server server(engine, {options.owner, Duration::seconds(60)});
+  TRY_STATUS(options.alone ? server.serve(std::move(socket)) : server.listen(std::move(socket)));
   return loop->run();
 }
 
@@ -57,6 +73,7 @@ int run(const ProgramOptions& options) {
     std::fputs(options.help ? k_help : "fabric-egress " FABRIC_VERSION "\n", stdout);
     return 0;
   }
+  ::close_range(wire::k_egress_listen_fd + 1, ~0U, 0);  // of our starter's
   ::clearenv();  // nothing in it may change how names are resolved or whom TLS trusts
   std::signal(SIGPIPE, SIG_IGN);
   const Status done = serve(options);

@@ -46,6 +46,22 @@ void allow(int ruleset, int root, const char* path, uint64_t rights) {
   close(fd);
 }
 
+// A file of the host that the command was given as standard input or output may be opened again,
+// by the names of /dev and /proc, for what it is open for already. Never a directory: a rule for
+// one holds for all that is in it. Pipes need no rule, and files in no mount cannot have one.
+void allow_again(int ruleset, int fd, uint64_t known) {
+  struct stat status;
+  const int flags = fcntl(fd, F_GETFL);
+  if (fd < 0 || flags < 0 || (flags & O_PATH) != 0 || fstat(fd, &status) < 0) return;
+  if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) return;
+  const int mode = flags & O_ACCMODE;
+  uint64_t rights = S_ISCHR(status.st_mode) ? uint64_t{wire::k_allow_ioctl} : 0;
+  if (mode != O_WRONLY) rights |= wire::k_allow_read;
+  if (mode != O_RDONLY) rights |= wire::k_allow_write | wire::k_allow_truncate;
+  PathRule rule{rights & known, fd};
+  syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0);
+}
+
 }  // namespace
 
 int restrict_files(const Spec& spec) {
@@ -65,9 +81,12 @@ int restrict_files(const Spec& spec) {
       allow(ruleset, root, spec.string(op.target), op.argument & (all | wire::k_allow_if_there));
   }
   close(root);
+  for (int fd : spec.standard) allow_again(ruleset, fd, all);
   if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
     refuse("entering the Landlock domain", "", errno);
   close(ruleset);
+  for (int fd : spec.standard)
+    if (fd >= 0) close(fd);
   return static_cast<int>(abi);
 }
 

@@ -68,7 +68,8 @@ bool take_descriptors(Spec& spec, const int* fds, size_t count) {
     return true;
   };
   if (spec.has(wire::k_one_shot))
-    return take_container(spec, take) && take_trees(spec, take) && next == count;
+    return take_container(spec, take) && take_trees(spec, take) &&
+           (!spec.has(wire::k_egress) || take(spec.link)) && next == count;
   if (!take(spec.listener) || !take(spec.journal)) return false;
   if (spec.has(wire::k_work_tree) && !take(spec.work_tree)) return false;
   if (!take_container(spec, take) || !take_trees(spec, take)) return false;
@@ -122,6 +123,9 @@ void receive_parts(Spec& spec) {
   if (header.type != wire::k_parts) refuse("reading the parts", "malformed", EPROTO);
   size_t next = 0;
   if ((header.value & wire::k_part_work) != 0 && next < count) spec.work_tree = fds[next++];
+  if ((header.value & wire::k_part_standard) != 0)
+    for (int& fd : spec.standard)
+      if (next < count) fd = fds[next++];
   if ((header.value & wire::k_part_unified) != 0 && next < count)
     spec.leaves[0].unified = fds[next++];
   if ((header.value & wire::k_part_memory) != 0 && next < count)

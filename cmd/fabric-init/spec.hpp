@@ -30,6 +30,7 @@ struct Spec {
   int pids_events = -1;          // likewise
   int joins[wire::k_max_joins];  // v1 `tasks` files besides that of the leaf
   uint32_t join_count = 0;
+  int standard[3] = {-1, -1, -1};  // of k_one_shot: what the command gets as 0, 1 and 2
   bool has_parts = false;
 
   bool has(wire::SpecFlags flag) const { return (head->flags & flag) != 0; }

@@ -3,6 +3,7 @@
 // of its own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -35,7 +36,10 @@ struct Engine {
   Resolver resolver;
   Reporter reporter;
   PipePool pipes;
-  TlsContext* tls = nullptr;  // for injections; null when this program has none
+  // For injections. To read whom the machine trusts takes longer than all else at the start of the
+  // process: done when the first injection comes, by open_tls, which sets tls if it can.
+  TlsContext* tls = nullptr;
+  std::function<void()> open_tls;
   std::vector<std::shared_ptr<void>> graves;
   Fd spare;
 };

@@ -38,23 +38,34 @@ void log(const std::string& text) { std::fprintf(stderr, "fabric-egress: %s\n", 
 
 }  // namespace
 
-Server::Server(Engine& engine, Fd listener, Options options)
-    : engine_(engine), listener_(std::move(listener)), options_(options) {}
+Server::Server(Engine& engine, Options options) : engine_(engine), options_(options) {}
 
 Server::~Server() {
   disconnect();
-  engine_.loop.forget(listener_.get());
+  if (listener_) engine_.loop.forget(listener_.get());
   engine_.loop.cancel(sweep_timer_);
   engine_.loop.cancel(refill_timer_);
   for (const auto& [name, sandbox] : sandboxes_) sandbox->end();
 }
 
-Status Server::start() {
+Status Server::listen(Fd listener) {
+  listener_ = std::move(listener);
   TRY_STATUS(engine_.loop.watch(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); }));
+  start_timers();
+  return {};
+}
+
+Status Server::serve(Fd connection) {
+  alone_ = true;
+  TRY_STATUS(take(std::move(connection)));
+  start_timers();
+  return {};
+}
+
+void Server::start_timers() {
   idle_since_ = engine_.loop.now();
   sweep_timer_ = engine_.loop.after(k_sweep, [this] { sweep(); });
   refill_timer_ = engine_.loop.after(k_refill, [this] { refill(); });
-  return {};
 }
 
 void Server::accept() {
@@ -66,15 +77,19 @@ void Server::accept() {
       peer.uid != options_.owner)
     return log("a connection of uid " + std::to_string(peer.uid) + " was refused");
   disconnect();
-  supervisor_ = std::move(fd);
-  engine_.loop.watch(supervisor_.get(), EPOLLIN, [this](uint32_t events) {
+  if (const Status taken = take(std::move(fd)); !taken) log(taken.error().message);
+}
+
+Status Server::take(Fd connection) {
+  supervisor_ = std::move(connection);
+  TRY_STATUS(engine_.loop.watch(supervisor_.get(), EPOLLIN, [this](uint32_t events) {
     if ((events & EPOLLOUT) != 0) {
       engine_.loop.change(supervisor_.get(), EPOLLIN);
       while (!answers_.empty() && send(answers_.front())) answers_.pop_front();
       if (answers_.empty()) engine_.reporter.flush();
     }
     if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) readable();
-  });
+  }));
   json::Writer w;
   w.begin_object()
       .field("type", "hello")
@@ -89,6 +104,7 @@ void Server::accept() {
   if (supervisor_)
     engine_.reporter.connect(
         [this](const std::string& packet) { return answers_.empty() && send(packet); });
+  return {};
 }
 
 void Server::disconnect() {
@@ -132,6 +148,7 @@ bool Server::receive() {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (n <= 0) {
     disconnect();
+    if (alone_) engine_.loop.stop();
     return false;
   }
   std::vector<Fd> fds = descriptors_of(message);
@@ -155,6 +172,7 @@ void Server::handle(std::string_view text, std::vector<Fd> fds) {
         static_cast<uint64_t>(json::get_int(*message, "sequence").value_or(0)));
   if (type == "shutdown") {
     shutdown_ = true;
+    engine_.reporter.tick();  // nobody else would ask for what is counted
     return end_if_idle();
   }
   if (type != "rules") return log("a message of the supervisor of unknown type");
@@ -173,6 +191,8 @@ void Server::attach(const json::Value& message, std::vector<Fd> fds) {
   const auto attached = [&]() -> Status {
     Attachment attachment = TRY(read_attachment(message, std::move(fds)));
     detach(name);
+    if (!attachment.injections.empty() && engine_.tls == nullptr && engine_.open_tls)
+      engine_.open_tls();
     const uint64_t number = next_attachment_++;
     sandboxes_[name] =
         TRY(Sandbox::attach(engine_, std::move(attachment), [this, name, number](auto& why) {

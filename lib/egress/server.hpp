@@ -25,16 +25,20 @@ class Server {
     // Without a sandbox and a supervisor the process ends after this long.
     Duration linger = Duration::seconds(60);
   };
-  Server(Engine& engine, Fd listener, Options options);
+  Server(Engine& engine, Options options);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  Status start();
+  Status listen(Fd listener);  // for supervisors, one at a time
+  // One connection and no other: the loop ends with it.
+  Status serve(Fd connection);
   [[nodiscard]] size_t sandboxes() const { return sandboxes_.size(); }
 
  private:
+  void start_timers();
   void accept();
+  Status take(Fd connection);
   void readable();
   bool receive();
   void handle(std::string_view text, std::vector<Fd> fds);
@@ -60,6 +64,7 @@ class Server {
   int sweeps_ = 0;
   MonoTime idle_since_{};
   bool shutdown_ = false;
+  bool alone_ = false;  // serve() was called
 };
 
 }  // namespace fabric::egress

@@ -182,7 +182,8 @@ static_assert(sizeof(ViolationRecord) == 160);
 // ContainerFlags, the trees of mounts with k_tree_given,
 // the link (k_egress), then for each slot its leaf in the unified hierarchy (k_unified) and in the
 // v1 memory hierarchy (k_memory_v1), then the sandbox's cpu.stat (k_cpu_stat) and pids.events
-// (k_pids_events), open for reading. With k_one_shot only those of ContainerFlags and the trees.
+// (k_pids_events), open for reading. With k_one_shot only those of ContainerFlags, the trees and
+// the link.
 enum SpecFlags : uint32_t {
   k_walls = 1,           // level process: namespaces and new root; else level none
   k_user_namespace = 2,  // made by an ordinary user
@@ -226,8 +227,14 @@ struct TaskLimits {
   uint64_t output_rate;  // bytes a second of each stream
 };
 // Descriptors of PARTS, in this order; whatever follows them are `tasks` files of v1 groups, to
-// each of which the command's process writes 0.
-enum PartFlags : uint64_t { k_part_work = 1, k_part_unified = 2, k_part_memory = 4 };
+// each of which the command's process writes 0. k_part_standard: what will be 0, 1 and 2, so that
+// the command may open /dev/stdin and its like for what they are open for.
+enum PartFlags : uint64_t {
+  k_part_work = 1,
+  k_part_standard = 8,  // three
+  k_part_unified = 2,
+  k_part_memory = 4,
+};
 constexpr uint32_t k_max_joins = 8;
 struct SpecHead {
   uint32_t version;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/process.hpp"
+#include "isolation/apt_plan.hpp"
 #include "isolation/control_socket.hpp"
 #include "isolation/egress_plan.hpp"
 #include "isolation/exit_journal.hpp"
@@ -204,6 +205,7 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
       init.mounts.push_back(std::move(step));
     }
     if (wants_egress(spec.options)) add_resolver(init.mounts, init.host_name);
+    if (!spec.options.egress.empty()) add_apt(init.mounts);
     if (features.landlock_abi >= k_least_landlock) init.flags |= wire::k_landlock_required;
   }
   TRY_STATUS(add_secrets(spec, init.mounts));

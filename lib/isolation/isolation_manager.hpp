@@ -19,6 +19,7 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "isolation/egress_messages.hpp"
 #include "isolation/init_connection.hpp"
 #include "model/limits.hpp"
 #include "model/sandbox_options.hpp"
@@ -94,10 +95,15 @@ struct OneCommand {
   Duration timeout;                    // 0: none
   Duration grace = Duration::seconds(5);
   bool terminal = false;  // descriptor 0 is one whose foreground the command gets
+  // With egress: names that DNS does not know, as in hosts(5), and whom injections trust in place
+  // of the machine's authorities. "": none, and the machine's.
+  std::string egress_hosts_file, egress_authorities;
 };
 struct OneEnd {
   AttemptExit exit;
   std::vector<std::string> degraded;
+  std::vector<EgressRefused> refused;  // each once, with its count
+  bool egress_died = false;            // and was started again
 };
 
 struct ResourceUsage {

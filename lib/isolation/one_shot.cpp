@@ -2,10 +2,13 @@
 // One command in a sandbox of its own. The way to the command's first instruction is kept short:
 // the init starts to build as soon as its spec is written, and what needs the host (cgroups, the
 // owner of the work directory) is made meanwhile and sent after it. There is no ready and no go.
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,12 +19,14 @@
 #include <string_view>
 
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/host_features.hpp"
 #include "isolation/host_trees.hpp"
 #include "isolation/init_message.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
+#include "isolation/one_shot_egress.hpp"
 #include "isolation/one_shot_groups.hpp"
 #include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
@@ -37,6 +42,8 @@ constexpr uint32_t k_first_uid = 0x78000000;
 constexpr const char* k_group_prefix = "fabric-run-";
 constexpr AttemptId k_attempt = 1;
 constexpr Duration k_patience = Duration::seconds(10);
+constexpr Duration k_last_reports = Duration::seconds(2);
+constexpr int k_most_egress_deaths = 16;
 
 // Signals that are for the command come to a descriptor while this lives.
 class Signals {
@@ -123,21 +130,23 @@ Result<AttemptExit> read_end(const Fd& socket) {
   return *std::move(exit);
 }
 
-Result<AttemptExit> await_end(const Fd& socket, const Signals& signals) {
-  std::array<pollfd, 2> ask{{{socket.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
-  for (;;) {
-    if (::poll(ask.data(), ask.size(), -1) < 0) continue;
-    if (ask[0].revents != 0) return read_end(socket);
-    while (const int number = signals.next())
-      TRY_STATUS(send(
-          socket, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
+// So that /dev/stderr and its like can be opened, as scripts do: a pipe belongs to who made it, and
+// is handed over as runc does. Other files keep their owners, whose modes decide.
+void hand_over_pipes(uint32_t uid) {
+  for (int fd : {0, 1, 2}) {
+    struct statfs system {};
+    struct stat status {};
+    if (::fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_uid == uid) continue;
+    if (::fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC) [[maybe_unused]]
+      int done = ::fchown(fd, uid, static_cast<gid_t>(-1));
   }
 }
 
 class Run {
  public:
-  Run(const SandboxSpec& asked, const OneCommand& command, ContainerRoot root)
-      : asked_(asked), command_(command), root_(std::move(root)) {}
+  Run(const std::string& init_binary, const SandboxSpec& asked, const OneCommand& command,
+      ContainerRoot root)
+      : init_binary_(init_binary), asked_(asked), command_(command), root_(std::move(root)) {}
 
   template <class State>
   Result<OneEnd> run(State& state) {
@@ -157,6 +166,7 @@ class Run {
                              walls, TRY(mounts())}));
     if (walls) TRY_STATUS(take_names());
     TRY_STATUS(describe_to_init(state, agent));
+    if (egress_) TRY_STATUS(egress_->start(init_binary_, asked_, command_));
     Fd work;
     uint64_t flags = 0;
     std::vector<int> descriptors;
@@ -169,12 +179,15 @@ class Run {
     }
     if (!groups_first) TRY_STATUS(make_groups(state));
     if (container_ && change_user) TRY_STATUS(groups_.hand_over(agent.uid, agent.gid));
+    if (walls) add_standard(flags, descriptors, agent, change_user);
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
+    if (egress_) TRY_STATUS(egress_->wait_until_attached());
     TRY_STATUS(send_start(ours_, command_));
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
-    end_.exit = TRY(await_end(ours_, signals_));
+    end_.exit = TRY(await_end());
+    if (egress_) end_.refused = egress_->finish(k_last_reports);
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
@@ -207,6 +220,29 @@ class Run {
   }
 
  private:
+  Result<AttemptExit> await_end() {
+    std::array<pollfd, 3> ask{
+        {{ours_.get(), POLLIN, 0}, {signals_.fd(), POLLIN, 0}, {-1, POLLIN, 0}}};
+    for (;;) {
+      ask[2].fd = egress_ ? egress_->fd() : -1;
+      if (::poll(ask.data(), ask.size(), -1) < 0) continue;
+      if (ask[0].revents != 0) return read_end(ours_);
+      while (const int number = signals_.next())
+        TRY_STATUS(send(
+            ours_, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
+      if (ask[2].revents != 0 && !egress_->read()) (void)renew_egress();
+    }
+  }
+
+  // Connections that were open are lost; new ones have waited in the init's listeners.
+  Status renew_egress() {
+    end_.egress_died = true;
+    if (++egress_deaths_ > k_most_egress_deaths) return {};
+    const Fd link = TRY(egress_->make_link());
+    TRY_STATUS(send(ours_, encode_message(wire::k_net_link, 0, 0), {link.get()}));
+    return egress_->start(init_binary_, asked_, command_);
+  }
+
   // Names that must not appear are taken on the host; the list of them is in a directory of our
   // own, which a run that is killed leaves behind.
   Status take_names() {
@@ -236,6 +272,27 @@ class Run {
     state.features = cheap_features(groups_.host());
     const SandboxSpec possible = TRY(within_means(asked_, state.features, end_.degraded));
     return groups_.enforce(possible.limits, uid_);
+  }
+
+  // The terminal is the caller's: who is somebody else can open it by the name that it has in there
+  // for everybody, and not by that of the host.
+  static void use_terminal(MountPlan& plan) {
+    struct stat terminal {
+    }, other{};
+    if (::fstat(0, &terminal) != 0) return;
+    const std::pair<const char*, int> all[] = {
+        {"dev/stdin", 0}, {"dev/stdout", 1}, {"dev/stderr", 2}};
+    for (MountStep& step : plan)
+      for (const auto& [name, fd] : all)
+        if (step.target == name && ::fstat(fd, &other) == 0 && other.st_rdev == terminal.st_rdev)
+          step.source = "/dev/tty";
+  }
+
+  static void add_standard(uint64_t& flags, std::vector<int>& descriptors, IdPair agent,
+                           bool change_user) {
+    if (change_user) hand_over_pipes(agent.uid);
+    flags |= wire::k_part_standard;
+    descriptors.insert(descriptors.end(), {0, 1, 2});
   }
 
   // The init first: while the kernel starts it, we find out what to tell it.
@@ -274,6 +331,7 @@ class Run {
         if (step.kind == wire::k_work)
           step = {wire::k_tmpfs, "", step.target, asked_.limits.memory_bytes / 2};
     }
+    if (command_.terminal) use_terminal(spec.mounts);
     std::vector<Fd> trees;
     if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
     std::vector<int> descriptors;
@@ -283,9 +341,15 @@ class Run {
       descriptors = layers.descriptors(*container_);
     }
     for (const Fd& tree : trees) descriptors.push_back(tree.get());
+    Fd link;
+    if (wants_egress(asked_.options)) {
+      link = TRY(egress_.emplace().make_link());
+      descriptors.push_back(link.get());
+    }
     return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
 
+  const std::string& init_binary_;
   const SandboxSpec& asked_;
   const OneCommand& command_;
   Signals signals_;
@@ -294,6 +358,8 @@ class Run {
   std::optional<uint32_t> uid_;
   Fd ours_;
   Launched init_;
+  std::optional<OneShotEgress> egress_;
+  int egress_deaths_ = 0;
   OneEnd end_;
   PathPlan paths_;
   ContainerRoot root_;
@@ -305,12 +371,11 @@ class Run {
 
 // What somebody has to keep up while the command runs, which here nobody does: refused.
 Status check_alone(const SandboxSpec& spec) {
-  const SandboxOptions& o = spec.options;
   const Limits& l = spec.limits;
   const std::pair<bool, const char*> asked[] = {
-      {!o.egress.empty(), "--egress"},   {!o.publish.empty(), "--publish"},
-      {!o.inject.empty(), "--inject"},   {l.disk_bytes != 0, "--disk"},
-      {l.io_weight != 0, "--io-weight"}, {l.output_rate != 0, "--output-rate"},
+      {l.disk_bytes != 0, "--disk"},
+      {l.io_weight != 0, "--io-weight"},
+      {l.output_rate != 0, "--output-rate"},
   };
   for (const auto& [wanted, name] : asked)
     if (wanted)
@@ -347,7 +412,7 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   if (wanted.argv.empty())
     return fail(ErrorCode::usage, "no command, and no image that names one", "write it after --");
   // From here on signals are the command's.
-  Run run(asked, wanted, std::move(root));
+  Run run(init_binary, asked, wanted, std::move(root));
   auto end = run.run(state);
   if (end) return end;
   Error error = run.cause(std::move(end).error());

@@ -24,12 +24,13 @@
 // 2. With the supervisor: a SOCK_SEQPACKET socket on which the egress process listens
 // (.fabric/run/egress.sock), one JSON object a packet of at most k_egress_max_packet bytes. A newer
 // connection replaces the older one. The supervisor starts it, without a shell, as
-//   fabric-egress --owner UID [--user UID] [--hosts FILE] [--authorities FILE]
+//   fabric-egress --owner UID [--user UID] [--hosts FILE] [--authorities FILE] [--private]
 // with the listening socket as descriptor 3 and a log as descriptor 2. --owner: the uid that
 // SO_PEERCRED of a supervisor must have. --user (only as root): the uid and gid that it becomes,
 // with no capability left. --hosts: a file as /etc/hosts is, asked before DNS. --authorities: whom
 // injections trust in place of the machine's authorities. Without a sandbox
-// and without a supervisor for a minute it ends by itself.
+// and without a supervisor for a minute it ends by itself. --private: it is for one command
+// (isolation/one_shot_egress.hpp); descriptor 3 is a connection, and it ends with that.
 //   e: {"type":"hello","version":1,"pid":N,"sandboxes":[{"sandbox":S,"generation":N}...]}
 //      first on every connection, followed by all refusals and usages that were not acknowledged
 //   s: {"type":"attach","sandbox":S,"generation":N,"agent":NAME,"rules":[TEXT...],

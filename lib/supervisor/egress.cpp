@@ -6,9 +6,9 @@
 
 #include "isolation/control_socket.hpp"
 #include "isolation/egress_plan.hpp"
+#include "isolation/egress_process.hpp"
 #include "isolation/inject_secrets.hpp"
 #include "supervisor/core.hpp"
-#include "supervisor/egress_process.hpp"
 #include "telemetry/log.hpp"
 
 namespace fabric {
@@ -17,14 +17,6 @@ namespace {
 constexpr Duration k_event_pause = Duration::seconds(60);
 constexpr size_t k_most_remembered = 4096;
 constexpr size_t k_most_hosts = 256;
-
-std::string path_beside(const std::string& init_binary) {
-  const std::string directory = init_binary.substr(0, init_binary.rfind('/'));
-  const std::string installed = directory + "/fabric-egress";
-  const std::string built = directory + "/../fabric-egress/fabric-egress";
-  return ::access(installed.c_str(), X_OK) != 0 && ::access(built.c_str(), X_OK) == 0 ? built
-                                                                                      : installed;
-}
 
 }  // namespace
 
@@ -45,7 +37,7 @@ void SupervisorCore::open_egress() {
 
 Status SupervisorCore::start_egress_process() {
   EgressStart how;
-  how.binary = path_beside(options_.init_binary);
+  how.binary = egress_binary_beside(options_.init_binary);
   how.socket = workspace_.run_dir() + "/egress.sock";
   how.log = workspace_.state_dir() + "/logs/egress.log";
   how.hosts_file = settings_.egress_hosts_file;

@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_process.hpp"
 #include "model/egress_wire.hpp"
-#include "supervisor/egress_process.hpp"
 #include "telemetry/log.hpp"
 
 namespace fabric {

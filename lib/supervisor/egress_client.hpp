@@ -15,7 +15,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
-#include "supervisor/egress_messages.hpp"
+#include "isolation/egress_messages.hpp"
 
 namespace fabric {
 

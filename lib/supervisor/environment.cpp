@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "isolation/runtime_hints.hpp"
 #include "supervisor/task_runner.hpp"
 
 namespace fabric {
@@ -33,6 +34,7 @@ std::vector<std::string> agent_environment(const Agent& agent, const config::Wor
     set(env, "LANG", "C.UTF-8");
     set(env, "USER", walled ? "agent" : d.user);
   }
+  for (const auto& [name, value] : runtime_hints(d.limits)) set(env, name, value);
   for (const auto& [name, value] : d.env) set(env, name, value);
   std::string tools;
   for (const std::string& tool : d.tools) tools += (tools.empty() ? "" : ",") + tool;

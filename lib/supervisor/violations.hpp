@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "isolation/egress_messages.hpp"
 #include "isolation/init_connection.hpp"
 #include "isolation/seccomp_policies.hpp"
 #include "model/agent.hpp"
 #include "model/task.hpp"
 #include "model/violation.hpp"
-#include "supervisor/egress_messages.hpp"
 #include "supervisor/store_thread.hpp"
 
 namespace fabric {

@@ -16,11 +16,14 @@
 #include "fabric/session.hpp"
 #include "fabric/text.hpp"
 #include "isolation/isolation_manager.hpp"
+#include "isolation/runtime_hints.hpp"
+#include "model/sandbox_rules.hpp"
 
 namespace fabric::cmd {
 namespace {
 
 constexpr int k_timed_out = 8;
+constexpr size_t k_most_told = 20;
 
 struct Options {
   AgentDefinition sandbox;
@@ -65,6 +68,7 @@ std::vector<std::string> environment(const AgentDefinition& sandbox) {
     all.emplace_back("USER", "agent");
   }
   if (const char* terminal = std::getenv("TERM")) all.emplace_back("TERM", terminal);
+  for (const auto& hint : runtime_hints(sandbox.limits)) all.push_back(hint);
   for (const auto& [name, value] : sandbox.env) {
     auto at = std::find_if(all.begin(), all.end(), [&](const auto& e) { return e.first == name; });
     if (at == all.end())
@@ -78,6 +82,16 @@ std::vector<std::string> environment(const AgentDefinition& sandbox) {
   return out;
 }
 
+// Read by the egress process, whose current directory is not ours to count on.
+Result<std::string> file_for_egress(const Arguments& arguments, const char* option) {
+  const auto given = arguments.value(option);
+  if (!given) return "";
+  const std::string path = std::filesystem::absolute(std::filesystem::path(*given));
+  if (::access(path.c_str(), R_OK) != 0)
+    return fail_errno(errno, std::string(option) + " " + printable(path));
+  return path;
+}
+
 Result<Options> read_options(const Arguments& arguments) {
   Options options;
   config::AgentFlags flags;
@@ -89,6 +103,8 @@ Result<Options> read_options(const Arguments& arguments) {
       TRY(parsed(arguments, "--timeout", parse_duration)).value_or(Duration{});
   options.command.grace =
       TRY(parsed(arguments, "--grace", parse_duration)).value_or(options.command.grace);
+  options.command.egress_hosts_file = TRY(file_for_egress(arguments, "--hosts"));
+  options.command.egress_authorities = TRY(file_for_egress(arguments, "--authorities"));
   options.die_with_parent = arguments.has("--die-with-parent");
   if (arguments.tail().empty() && options.sandbox.isolation != IsolationLevel::container)
     return fail(ErrorCode::usage, "sandbox run: no command",
@@ -106,6 +122,29 @@ Result<std::string> image_store() {
   if (home != nullptr && *home == '/') return std::string(home) + "/.cache/fabric/images";
   return fail(ErrorCode::usage, "no place for unpacked images: HOME is not set",
               "set HOME or XDG_CACHE_HOME");
+}
+
+// Names of hosts are what the command asked for: nothing of them may act on the terminal, and the
+// rule is pasted into a shell.
+std::string describe_for_shell(const EgressRefused& refused) {
+  std::string line = "refused: " + printable(describe_cause(refused));
+  if (refused.count > 1) line += " (" + std::to_string(refused.count) + " times)";
+  if (!refused.allow.empty() && parse_egress_rule(refused.allow))
+    line += "; to allow it: --egress '" + refused.allow + "'";
+  return line;
+}
+
+// What could not be reached, and what to add so that it can.
+void tell_refused(const OneEnd& end) {
+  if (end.egress_died)
+    note("fabric-egress died and was started again: connections that were open then have ended");
+  size_t told = 0;
+  for (const EgressRefused& refused : end.refused) {
+    if (++told > k_most_told) break;
+    note(describe_for_shell(refused));
+  }
+  if (end.refused.size() > k_most_told)
+    note("and " + std::to_string(end.refused.size() - k_most_told) + " more refusals");
 }
 
 int exit_code_of(const AttemptExit& exit, const Options& options) {
@@ -134,6 +173,9 @@ Result<int> run(const Arguments& arguments) {
   spec.level = options.sandbox.isolation;
   spec.limits = options.sandbox.limits;
   spec.options = options.sandbox.sandbox;
+  // Whoever types the command may listen on the host himself; what needs a policy are definitions
+  // of agents that others wrote.
+  spec.options.publish_allowed = true;
   spec.work_dir = options.work;
   if (spec.level == IsolationLevel::container) spec.image_store = TRY(image_store());
   auto end = IsolationManager::run_once(TRY(init_binary()), spec, options.command);
@@ -143,6 +185,7 @@ Result<int> run(const Arguments& arguments) {
   }
   if (!end) return fail(std::move(end).error());
   for (const std::string& weaker : end->degraded) note("weaker: " + weaker);
+  tell_refused(*end);
   return exit_code_of(end->exit, options);
 }
 
@@ -151,6 +194,11 @@ constexpr Option k_before[] = {
     {"--grace", "", "DURATION", "How long it has between SIGTERM and SIGKILL then. Default: 5s."},
 };
 constexpr Option k_after[] = {
+    {"--hosts", "", "FILE", "Names for --egress that DNS does not know, as in /etc/hosts.",
+     Takes::value, Complete::file},
+    {"--authorities", "", "FILE",
+     "Certificates that --inject trusts in place of the machine's authorities.", Takes::value,
+     Complete::file},
     {"--die-with-parent", "", "", "End, with all that is in the sandbox, when our parent does.",
      Takes::nothing},
 };

@@ -118,9 +118,9 @@ Outside::Outside(const std::string& hosts, bool binary) {
     if (Result<std::unique_ptr<TlsContext>> tls = TlsContext::make(authorities_))
       thread_->tls = std::move(*tls);
     thread_->engine->tls = thread_->tls.get();
-    thread_->server = std::make_unique<Server>(*thread_->engine, std::move(*listener_.duplicate()),
-                                               Server::Options{::geteuid(), {}});
-    if (!thread_->server->start()) std::abort();
+    thread_->server =
+        std::make_unique<Server>(*thread_->engine, Server::Options{::geteuid(), Duration{}});
+    if (!thread_->server->listen(std::move(*listener_.duplicate()))) std::abort();
     thread_->thread = std::thread([this] { (void)thread_->loop->run(); });
   }
   connect();

@@ -12,9 +12,9 @@
 
 #include "base/json.hpp"
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_process.hpp"
 #include "isolation/inject_secrets.hpp"
 #include "supervisor/egress_client.hpp"
-#include "supervisor/egress_process.hpp"
 
 using namespace fabric;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "supervisor/egress_messages.hpp"
+#include "isolation/egress_messages.hpp"
 
 #include <algorithm>
 
@@ -120,13 +120,18 @@ Result<EgressMessage> decode_egress_message(std::string_view packet) {
   return EgressMessage{};
 }
 
-std::string describe(const EgressRefused& refused) {
+std::string describe_cause(const EgressRefused& refused) {
   std::string what = refused.kind + " " + refused.host;
   if (refused.host.empty()) what += refused.address;
   if (refused.port != 0) what += ":" + std::to_string(refused.port);
   if (!refused.host.empty() && !refused.address.empty()) what += " (" + refused.address + ")";
   if (!refused.why.empty()) what += ": " + refused.why;
   if (!refused.rule.empty()) what += ", by the rule \"" + refused.rule + "\"";
+  return what;
+}
+
+std::string describe(const EgressRefused& refused) {
+  std::string what = describe_cause(refused);
   if (!refused.allow.empty())
     what += "; allowed by: isolation.egress = [\"" + refused.allow + "\"]";
   return what;

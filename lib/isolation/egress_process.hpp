@@ -19,6 +19,8 @@ struct EgressStart {
   std::string binary, socket, log, hosts_file, authorities;
   std::string workspace;  // its root: in the environment, so that people see whose it is
 };
+// Where it is: beside the init, or where a build puts it.
+std::string egress_binary_beside(const std::string& init_binary);
 struct EgressProcess {
   pid_t pid = 0;
   Fd pidfd;
@@ -26,6 +28,15 @@ struct EgressProcess {
 // In a session of its own, with nothing of ours but its socket and its log. Killing us is nothing
 // to it; it is our child, to be reaped.
 Result<EgressProcess> start_egress(const EgressStart& how);
+
+// One that serves the holder of `connection` and nobody else, and ends when that is closed, however
+// its holder ends. `socket`, `log` and `workspace` are not used: what it has to say is in `said`.
+struct PrivateEgress {
+  EgressProcess process;
+  Fd connection;  // not blocking
+  Fd said;        // a file in memory
+};
+Result<PrivateEgress> start_private_egress(const EgressStart& how);
 
 // A listening socket of the host for a PublishRule. The error names the rule.
 Result<Fd> listen_for(const std::string& publish_rule);

@@ -66,7 +66,8 @@ std::string encode_shutdown();
 // monostate: a message that this version does not know.
 Result<EgressMessage> decode_egress_message(std::string_view packet);
 
-// One line for people: what was refused, why, and the rule that would allow it.
+// One line for people: what was refused and why; and then the rule that would allow it.
+std::string describe_cause(const EgressRefused& refused);
 std::string describe(const EgressRefused& refused);
 
 }  // namespace fabric
