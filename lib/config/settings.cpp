@@ -45,8 +45,10 @@ Status apply_sandbox_flags(const AgentFlags& flags, AgentDefinition& agent) {
   take(flags.seccomp, sandbox.seccomp);
   take(flags.protect_git, sandbox.protect_git);
   take(flags.degrade, sandbox.degrade);
+  take(flags.learn, sandbox.learn);
   for (const SandboxList& list : sandbox_lists())
     for (const std::string& rule : flags.rules.*list.member) (sandbox.*list.member).push_back(rule);
+  agent.egress_given = flags.rules.egress;
   return check_sandbox_options(sandbox);
 }
 
@@ -100,6 +102,16 @@ Status check_agent_command(const Workspace& workspace, const std::string& id,
   return in_context(check_command(agent.command), "agent " + id);
 }
 
+Result<AgentDefinition> agent_of_files(const Workspace& workspace, const std::string& id) {
+  TRY_STATUS(check_id(id, "agent id"));
+  Draft draft;
+  std::vector<Problem> problems;
+  apply_settings_layers(workspace, draft, problems);
+  apply_agent_layer(workspace, id, draft, problems);
+  TRY_STATUS(first_of(problems));
+  return std::move(draft.settings.agent_defaults);
+}
+
 }  // namespace
 
 Result<Settings> load_settings(const Workspace& workspace) {
@@ -112,17 +124,15 @@ Result<Settings> load_settings(const Workspace& workspace) {
 
 Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
                                    const AgentFlags& flags) {
-  TRY_STATUS(check_id(id, "agent id"));
-  Draft draft;
-  std::vector<Problem> problems;
-  apply_settings_layers(workspace, draft, problems);
-  apply_agent_layer(workspace, id, draft, problems);
-  TRY_STATUS(first_of(problems));
-  AgentDefinition agent = std::move(draft.settings.agent_defaults);
+  AgentDefinition agent = TRY(agent_of_files(workspace, id));
   TRY_STATUS(apply_flags(flags, agent));
   TRY_STATUS(check_agent_command(workspace, id, flags, agent));
   if (agent.user.empty()) agent.user = login_name();
   return agent;
+}
+
+Result<std::vector<std::string>> load_egress(const Workspace& workspace, const std::string& id) {
+  return TRY(agent_of_files(workspace, id)).sandbox.egress;
 }
 
 Result<AgentDefinition> sandbox_of_flags(const AgentFlags& flags) {

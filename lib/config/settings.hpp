@@ -74,7 +74,7 @@ struct AgentFlags {
   std::optional<uint32_t> cpu_millicores, pids, nofile, io_weight;
   std::optional<uint64_t> file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate;
   std::optional<std::string> root, work, seccomp;
-  std::optional<bool> protect_git, degrade;
+  std::optional<bool> protect_git, degrade, learn;
   SandboxOptions rules;  // only its lists: added to those of the files
   std::optional<uint32_t> max_concurrent_tasks, max_queue_depth;
   std::optional<std::string> pool;
@@ -87,6 +87,8 @@ Result<Settings> load_settings(const Workspace& workspace);
 // neither flags nor agent.toml give a command (an external agent has none); id checked.
 Result<AgentDefinition> load_agent(const Workspace& workspace, const std::string& id,
                                    const AgentFlags& flags);
+// Of that what a running agent can be given: `isolation.egress` as the files have it now.
+Result<std::vector<std::string>> load_egress(const Workspace& workspace, const std::string& id);
 // What the flags alone say, on top of the defaults: for a sandbox without a workspace.
 Result<AgentDefinition> sandbox_of_flags(const AgentFlags& flags);
 // Every effective value in key order; with `agent`, those of its definition too.

@@ -32,6 +32,8 @@ struct AgentDefinition {
   IsolationLevel isolation = IsolationLevel::process;
   Limits limits;
   SandboxOptions sandbox;
+  // Of sandbox.egress those that the command line said, behind those of the files.
+  std::vector<std::string> egress_given;
   std::string user;  // whose agent it is; default: the caller's login name
   Metadata labels;
   Metadata env;  // values set, in addition to fabric's own

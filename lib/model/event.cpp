@@ -12,7 +12,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(k_last_event_kind) + 
     "task.timed_out", "task.changed",    "task.extended",     "task.late_result",
     "agent.spawned",  "agent.state",     "agent.removed",     "paused",
     "resumed",        "recurring.added", "recurring.removed", "recurring.missed",
-    "sandbox.refused"};
+    "sandbox.refused", "agent.changed"};
 
 }  // namespace
 

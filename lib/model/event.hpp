@@ -35,8 +35,9 @@ enum class EventKind : uint8_t {
   recurring_removed,
   recurring_missed,  // runs whose time had passed while nothing was there to start them
   sandbox_refused,   // what an agent wanted and its rules do not allow; detail: what and why
+  agent_changed,     // what may change while it runs; detail: how
 };
-constexpr EventKind k_last_event_kind = EventKind::sandbox_refused;
+constexpr EventKind k_last_event_kind = EventKind::agent_changed;
 // "task.scheduled", ...
 std::string_view to_string(EventKind kind);
 Result<EventKind> parse_event_kind(std::string_view text);

@@ -29,6 +29,7 @@ struct SandboxOptions {
   std::vector<std::string> secrets;   // see SecretRule
   std::vector<std::string> inject;    // see InjectRule
   std::string seccomp = "default";    // default, strict, permissive, or the path of a policy
+  bool learn = false;    // what it needs is recorded; it sees more of the host meanwhile
   bool degrade = false;  // a wall that this machine cannot build is left out, not refused
   bool operator==(const SandboxOptions&) const = default;
 };

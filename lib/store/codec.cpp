@@ -222,6 +222,8 @@ static void put_sandbox(const AgentDefinition& d, record::Sandbox& r) {
   r.set_protect_git(s.protect_git);
   r.set_publish_allowed(s.publish_allowed);
   r.set_degrade(s.degrade);
+  put_texts(d.egress_given, *r.mutable_egress_given());
+  r.set_learn(s.learn);
   r.clear_lists();
   for (const SandboxList& list : sandbox_lists()) {
     if ((s.*list.member).empty()) continue;
@@ -246,6 +248,8 @@ static void get_sandbox(const record::Sandbox& r, AgentDefinition& d) {
   s.protect_git = r.protect_git();
   s.publish_allowed = r.publish_allowed();
   s.degrade = r.degrade();
+  d.egress_given = get_texts(r.egress_given());
+  s.learn = r.learn();
   for (const record::SandboxRules& rules : r.lists())
     for (const SandboxList& list : sandbox_lists())
       if (rules.key() == list.key) s.*list.member = get_texts(rules.rules());

@@ -163,7 +163,8 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   if (going_down_) entry.host->runner().set_going_down();
   Status begun = entry.host->begin_fresh();
   if (!begun) log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
-  if (entry.terminating || going_down_) return entry.host->shut_down(Duration{});
+  if (entry.terminating || entry.renewing || going_down_)
+    return entry.host->shut_down(Duration{});
   if (egress_link) return attach_new_sandbox(entry, std::move(egress_link));
   make_ready(entry);
 }
@@ -262,7 +263,8 @@ void SupervisorCore::host_ended(const std::string& id) {
   Entry* entry = find(id);
   if (!entry || !entry->host) return;
   if (disk_watch_) disk_watch_->remove(entry->host->identity().cgroup);
-  const bool expected = entry->terminating || going_down_ || entry->launch_error;
+  const bool expected =
+      entry->terminating || entry->renewing || going_down_ || entry->launch_error;
   if (!expected) log::warn("sandbox ended by itself", {{"agent", id}});
   writer_->post(
       [id](store::WriteTxn&, Dispatcher& dispatcher) -> Status {
@@ -315,6 +317,7 @@ void SupervisorCore::sandbox_destroyed(const std::string& id,
     return launch_failed(entry, *error);
   if (entry.terminating) return remove_agent(id);
   if (going_down_) return check_down();
+  if (std::exchange(entry.renewing, false)) return start_again(id, false);
   restart_or_give_up(entry);
 }
 

@@ -51,6 +51,7 @@ void SupervisorCore::perform(const control::Call& c, Responder responder) {
     std::string method, answer;
     json::Document params;
     std::vector<Task> to_stop;
+    std::vector<operations::Context::NewRules> new_rules;
   };
   auto call = std::make_shared<Performed>();
   call->method = c.method;
@@ -58,9 +59,10 @@ void SupervisorCore::perform(const control::Call& c, Responder responder) {
     call->params.CopyFrom(*params, call->params.GetAllocator());
   writer_->post(
       [this, call](store::WriteTxn& txn, Dispatcher& dispatcher) -> Status {
-        operations::Context context{clock_.now(), dispatcher, {}};
+        operations::Context context{clock_.now(), dispatcher, {}, true};
         call->answer = TRY(operations::perform(call->method, &call->params, txn, context));
         call->to_stop = std::move(context.to_stop);
+        call->new_rules = std::move(context.new_rules);
         return {};
       },
       [this, call, responder](Status status) {
@@ -69,6 +71,7 @@ void SupervisorCore::perform(const control::Call& c, Responder responder) {
           Entry* entry = find(task.agent);
           if (entry && entry->host) entry->host->stop(task.attempt_id);
         }
+        for (const auto& rules : call->new_rules) egress_changed(rules);
         responder.result(call->answer);
         if (call->method == "claim" && !responder.heard()) give_back(call->answer);
       });

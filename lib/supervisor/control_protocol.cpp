@@ -193,6 +193,8 @@ void write_sandbox(Writer& w, const AgentDefinition& d) {
   w.field("io_weight", l.io_weight).field("root", s.root).field("work", s.work);
   w.field("seccomp", s.seccomp).field("protect_git", s.protect_git);
   w.field("publish_allowed", s.publish_allowed).field("degrade", s.degrade);
+  w.field("learn", s.learn);
+  write_strings(w, "egress_given", d.egress_given);
   for (const SandboxList& list : sandbox_lists()) write_strings(w, list.key, s.*list.member);
   w.end_object();
 }
@@ -218,6 +220,8 @@ Status read_sandbox(const Value& params, AgentDefinition& d) {
   s.protect_git = json::get_bool(p, "protect_git").value_or(true);
   s.publish_allowed = json::get_bool(p, "publish_allowed").value_or(false);
   s.degrade = json::get_bool(p, "degrade").value_or(false);
+  s.learn = json::get_bool(p, "learn").value_or(false);
+  if (json::find(p, "egress_given")) d.egress_given = TRY(need_strings(p, "egress_given"));
   for (const SandboxList& list : sandbox_lists()) s.*list.member = TRY(need_strings(p, list.key));
   return check_sandbox_options(s);
 }

@@ -46,6 +46,7 @@ class SupervisorCore {
     bool launching = false;
     bool was_ready = false;  // false: its spawn is not acknowledged yet
     bool terminating = false;
+    bool renewing = false;  // it gets a new sandbox when nothing runs in this one
     RestartPolicy restarts;
     EventLoop::TimerId restart_timer = 0;
     std::vector<Responder> spawn_waiters, terminate_waiters;
@@ -109,6 +110,7 @@ class SupervisorCore {
   void attach_adopted_sandbox(const Agent& agent);
   void egress_refused(const EgressRefused& refused);
   void egress_used(const EgressUsage& usage);
+  void egress_changed(const operations::Context::NewRules& rules);
   [[nodiscard]] const std::string* agent_of_cgroup(const std::string& cgroup) const;
 
   // tasks.cpp

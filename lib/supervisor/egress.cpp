@@ -131,6 +131,22 @@ void SupervisorCore::egress_used(const EgressUsage& usage) {
   total.connections += usage.connections;
 }
 
+// Connections that the new rules do not allow end at once. A sandbox that was made without a way
+// out has no routes and no resolver, and its init no right to make them: it gets a successor, when
+// its tasks have ended. Until then it takes no new ones.
+void SupervisorCore::egress_changed(const operations::Context::NewRules& rules) {
+  Entry* entry = find(rules.agent);
+  if (!entry) return;
+  AgentDefinition& definition = entry->agent.definition;
+  definition.sandbox.egress = rules.egress;
+  definition.egress_given = rules.given;
+  log::info("egress rules changed", {{"agent", rules.agent}});
+  if (entry->terminating || going_down_) return;
+  if (!rules.renew) return egress_->set_rules(entry->agent.cgroup, rules.egress);
+  entry->renewing = entry->host || entry->launching;
+  if (entry->host && entry->host->runner().running() == 0) entry->host->shut_down(definition.grace);
+}
+
 const std::string* SupervisorCore::agent_of_cgroup(const std::string& cgroup) const {
   for (const auto& [id, entry] : agents_)
     if (entry.agent.cgroup == cgroup) return &id;

@@ -178,8 +178,11 @@ void EgressClient::tell(Wanted& wanted) {
   wanted.told = true;
   const EgressAttachment& what = wanted.attachment;
   if (!wanted.link) {
-    if (std::find(carried_.begin(), carried_.end(), what.sandbox) != carried_.end())
+    if (std::find(carried_.begin(), carried_.end(), what.sandbox) != carried_.end()) {
+      // They may have changed while nobody could tell it.
+      send(encode_rules(what.sandbox, what.rules));
       return finish(wanted, {});
+    }
     Result<Fd> link = wanted.new_link();
     if (!link) return finish(wanted, fail(link.error()));
     wanted.link = std::move(*link);

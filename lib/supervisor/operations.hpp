@@ -26,6 +26,14 @@ struct Context {
   WallTime now;
   Dispatcher& dispatcher;
   std::vector<Task> to_stop;  // running tasks whose stop is due
+  bool supervised = false;    // else nobody can tell a sandbox that lives
+  // Agents whose rules of egress are others now; `renew`: only a new sandbox can follow them.
+  struct NewRules {
+    std::string agent;
+    std::vector<std::string> egress, given;
+    bool renew = false;
+  };
+  std::vector<NewRules> new_rules = {};
 };
 
 // The calls of the control protocol that are one transaction (queue_operations.cpp lists them, with

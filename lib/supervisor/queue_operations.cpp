@@ -9,6 +9,7 @@
 #include "scheduler/agent_scheduler.hpp"
 #include "supervisor/control_protocol.hpp"
 #include "supervisor/operations.hpp"
+#include "supervisor/set_egress.hpp"
 
 namespace fabric::operations {
 namespace {
@@ -307,11 +308,15 @@ Result<std::string> collect(const Call& call) {
   return w.take();
 }
 
+Result<std::string> set_egress(const Call& call) {
+  return change_egress(call.params, call.txn, call.context);
+}
+
 struct Method {
   std::string_view name;
   Result<std::string> (*perform)(const Call& call);
 };
-constexpr std::array<Method, 13> k_methods{{{"cancel", cancel},
+constexpr std::array<Method, 14> k_methods{{{"cancel", cancel},
                                             {"cancel_matching", cancel_matching},
                                             {"claim", claim},
                                             {"extend", extend},
@@ -323,7 +328,8 @@ constexpr std::array<Method, 13> k_methods{{{"cancel", cancel},
                                             {"resume", resume},
                                             {"add_recurring", add_recurring},
                                             {"collect", collect},
-                                            {"spawn_external", spawn_external}}};
+                                            {"spawn_external", spawn_external},
+                                            {"set_egress", set_egress}}};
 
 }  // namespace
 

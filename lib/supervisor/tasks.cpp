@@ -78,9 +78,9 @@ void SupervisorCore::add_usage(const Task& task, const Usage& usage,
 void SupervisorCore::ended_one(const std::string& agent_id, bool finished) {
   if (going_down_) (finished ? down_.finished : down_.stopped) += 1;
   if (going_down_) check_down();
-  // The agent's end waits for the ends of its tasks.
+  // The end of the agent, or of its sandbox, waits for the ends of its tasks.
   Entry* entry = find(agent_id);
-  if (entry && entry->terminating && entry->host && entry->host->runner().running() == 0)
+  if (entry && (entry->terminating || entry->renewing) && entry->host && entry->host->runner().running() == 0)
     entry->host->shut_down(entry->agent.definition.grace);
 }
 

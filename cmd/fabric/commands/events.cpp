@@ -166,7 +166,7 @@ constexpr Option k_options[] = {
      Complete::nothing,
      "task|task.scheduled|task.ready|task.started|task.requeued|task.retrying|task.completed|"
      "task.failed|task.cancelled|task.timed_out|task.changed|task.extended|task.late_result|"
-     "agent|agent.spawned|agent.state|agent.removed|paused|resumed|"
+     "agent|agent.spawned|agent.state|agent.changed|agent.removed|paused|resumed|"
      "recurring|recurring.added|recurring.removed|recurring.missed|sandbox|sandbox.refused"},
     {"--agent", "", "ID", "Only events about this agent and its tasks.", Takes::value,
      Complete::agent},
@@ -203,7 +203,8 @@ const Command k_events_command{
     "ended without an outcome, and it waits again), task.retrying (an attempt ended badly, and "
     "another follows), task.changed (priority, agent or payload), task.extended (a lease), "
     "task.late_result (an answer that came after the end, kept beside).\n\n"
-    "Others: agent.spawned, agent.state (its new state, and why), agent.removed, paused, resumed, "
+    "Others: agent.spawned, agent.state (its new state, and why), agent.changed (its rules of "
+    "egress, while it lives), agent.removed, paused, resumed, "
     "recurring.added, recurring.removed, recurring.missed (runs whose time passed while "
     "nothing could start them) and sandbox.refused (what an agent wanted to reach and its rules do "
     "not allow, with the rule that would allow it; at most once a minute for the same).",
