@@ -23,8 +23,8 @@
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
 #include "isolation/one_shot_groups.hpp"
-#include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
+#include "isolation/run_names.hpp"
 #include "isolation/sealed_binary.hpp"
 
 namespace fabric {
@@ -145,8 +145,7 @@ class Run {
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
     if (change_user) uid_ = id;
     const IdPair agent = change_user ? IdPair{id, id} : state.self;
-    paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
-    if (walls) TRY_STATUS(take_names());
+    TRY_STATUS(plan(walls));
     if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state, agent));
     Fd work;
@@ -169,7 +168,7 @@ class Run {
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
-    TRY_STATUS(give_names_back());
+    TRY_STATUS(names_.give_back());
     return std::move(end_);
   }
 
@@ -178,24 +177,17 @@ class Run {
     ours_.reset();
     if (init_.pidfd) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
-    (void)give_names_back();
+    (void)names_.give_back();
   }
 
  private:
-  // Names that must not appear are taken on the host; the list of them is in a directory of our
-  // own, which a run that is killed leaves behind.
-  Status take_names() {
-    if (paths_.wanted.empty()) return {};
-    std::array<char, 32> name{"/tmp/fabric-run-XXXXXX"};
-    if (::mkdtemp(name.data()) == nullptr) return fail_errno(errno, "making a directory in /tmp");
-    names_ = name.data();
-    return make_placeholders(placeholder_list(names_ + "/names"), paths_.wanted, paths_.present);
-  }
-  Status give_names_back() {
-    if (names_.empty()) return {};
-    TRY_STATUS(remove_placeholders(placeholder_list(names_ + "/names")));
-    ::rmdir(names_.c_str());
-    return {};
+  // Again when another command in the same place came between.
+  Status plan(bool walls) {
+    for (int tries = 0; tries < 100; ++tries) {
+      paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
+      if (!walls || TRY(names_.take(paths_))) return {};
+    }
+    return fail(ErrorCode::failed, "the work directory changes all the time");
   }
 
   template <class State>
@@ -253,7 +245,7 @@ class Run {
   Launched init_;
   OneEnd end_;
   PathPlan paths_;
-  std::string names_;         // directory with the list of what was put in the place of names
+  RunNames names_;
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 

@@ -82,3 +82,53 @@ true'
   run timeout -s KILL 10 "$FABRIC" sandbox run --rw "$BATS_TEST_TMPDIR/other:/other" -- true
   expect_status 125
 }
+
+@test "two commands in one repository: the protection of one outlives the other" {
+  requires root namespaces git
+  repository
+  box -- sh -c 'touch first; until [ -e second ]; do sleep 0.01; done' &
+  wait_until 10 test -e first
+  box -- sh -c "touch second; until [ -e go ]; do sleep 0.01; done; $k_plant" >"$BATS_TEST_TMPDIR/out" &
+  wait %1
+  [ -e .git/commondir ]
+  touch go
+  wait %2
+  expect_equal "$(cat "$BATS_TEST_TMPDIR/out")" ""
+  [ ! -e .git/commondir ] # it went with the last
+}
+
+@test "what a command that was killed left in a repository is taken away by the next" {
+  requires root namespaces git
+  local pid
+  repository
+  "$FABRIC" sandbox run -- sh -c 'touch runs; sleep 1000' 3>&- &
+  pid=$!
+  wait_until 10 test -e runs
+  kill -9 "$pid"
+  wait "$pid" || true
+  [ -e .git/commondir ]
+  box -- true
+  [ ! -e .git/commondir ]
+}
+
+@test "many commands at once in one repository" {
+  requires root namespaces git
+  local pids=() i
+  repository
+  for i in $(seq 20); do
+    "$FABRIC" sandbox run -- sh -c "$k_plant" >"out$i" 2>&1 3>&- &
+    pids+=($!)
+  done
+  for i in "${pids[@]}"; do wait "$i"; done
+  expect_equal "$(cat out*)" ""
+  [ ! -e .git/commondir ]
+}
+
+@test "placeholders have ordinary modes under any umask" {
+  requires root namespaces git
+  repository
+  rm -r .git/hooks
+  (umask 777 && box -- true)
+  expect_equal "$(ls .git | grep -c 'hooks\|commondir')" 0
+  expect_equal "$(umask 777; box -- stat -c %a .git/hooks)" 755
+}
