@@ -2,6 +2,7 @@
 #include "isolation/git_layout.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -37,7 +38,15 @@ std::string text_of(const Fd& root, const std::string& relative) {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-// As git decides that a directory is a repository (is_git_directory() of its setup.c).
+// As git decides that a directory is a repository (is_git_directory() of its setup.c). But also
+// what lacks only what an agent may have moved away, to bring it back when nothing is protected.
+bool was_repository(const std::string& at, const std::vector<TreeEntry>& entries) {
+  if (at == ".git" || at.ends_with("/.git")) return true;
+  const bool module = at.find(".git/modules/") != std::string::npos;
+  return entry_named(entries, "config") != nullptr && !has_directory(entries, "config") &&
+         (module || has_directory(entries, "hooks"));
+}
+
 bool is_repository(const std::vector<TreeEntry>& entries) {
   return entry_named(entries, "HEAD") != nullptr && has_directory(entries, "objects") &&
          has_directory(entries, "refs");
@@ -86,10 +95,10 @@ bool is_worktree_entry(const std::string& at, const std::vector<TreeEntry>& entr
 
 Result<std::vector<ProtectedPath>> find_protected_paths(const Fd& root) {
   std::vector<ProtectedPath> found;
-  TRY_STATUS(walk_tree(root, "", [&](const std::string& at, std::vector<TreeEntry>& entries) {
+  const auto visit = [&](const std::string& at, std::vector<TreeEntry>& entries) {
     protect_workspace(at, entries, found);
     std::erase_if(entries, [](const TreeEntry& entry) { return entry.name == ".fabric"; });
-    if (is_repository(entries)) {
+    if (is_repository(entries) || was_repository(at, entries)) {
       protect_repository(at, found);
       std::erase_if(entries, [](const TreeEntry& entry) {
         return entry.name != "modules" && entry.name != "worktrees";
@@ -102,7 +111,13 @@ Result<std::vector<ProtectedPath>> find_protected_paths(const Fd& root) {
     if (git != nullptr && !git->directory && !git->link)
       found.push_back({in(at, ".git"), false, Stand::none});
     return Status();
-  }));
+  };
+  // Nobody knows what is in it, so all of it stays as it is.
+  const auto closed = [&](const std::string& at) {
+    found.push_back({at, false, Stand::none});
+    return Status();
+  };
+  TRY_STATUS(walk_tree(root, "", visit, closed));
   return found;
 }
 
@@ -124,15 +139,28 @@ std::string without_slash(std::string path) {
   return path;
 }
 
+// Of what an agent may have made: neither a FIFO, which would keep us waiting, nor a device.
+std::string text_at(const std::string& path) {
+  auto file = open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat status {};
+  if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  return read_all(file->get(), k_largest_text).value_or("");
+}
+
+bool looks_like_repository(const std::string& path) {
+  auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
+  return directory && is_repository(entries_of(std::move(*directory)));
+}
+
 // `gitdir` of .git/worktrees/NAME names the `.git` file of the worktree.
 bool worktree_points_back(const std::string& git_dir, const std::string& tree) {
-  const std::string back = first_line(read_file(git_dir + "/gitdir", k_largest_text).value_or(""));
+  const std::string back = first_line(text_at(git_dir + "/gitdir"));
   return !back.empty() && canonical(joined(git_dir, back)) == tree + "/.git";
 }
 
 // core.worktree of a submodule's own config, in the one form in which git writes it.
 bool submodule_points_back(const std::string& git_dir, const std::string& tree) {
-  const std::string text = read_file(git_dir + "/config", k_largest_text).value_or("");
+  const std::string text = text_at(git_dir + "/config");
   const std::string_view key = "\n\tworktree = ";
   const size_t at = text.find(key);
   if (at == std::string::npos) return false;
@@ -141,8 +169,9 @@ bool submodule_points_back(const std::string& git_dir, const std::string& tree) 
 
 }  // namespace
 
-Result<std::optional<CommonGitDir>> find_common_git_dir(const std::string& tree,
-                                                        const std::string& inside) {
+Result<std::optional<CommonGitDir>> find_common_git_dir(
+    const std::string& tree, const std::string& inside,
+    const std::vector<std::string>& changeable) {
   const Fd root = TRY(open_resolved(tree, O_PATH | O_DIRECTORY));
   const std::string text = first_line(text_of(root, ".git"));
   const std::string_view key = "gitdir: ";
@@ -150,15 +179,19 @@ Result<std::optional<CommonGitDir>> find_common_git_dir(const std::string& tree,
   const std::string named = text.substr(key.size());
   const std::string git_dir = canonical(joined(tree, named));
   const std::string seen = joined(inside, named);
-  if (git_dir.empty()) return std::optional<CommonGitDir>();
-  const std::string common =
-      first_line(read_file(git_dir + "/commondir", k_largest_text).value_or(""));
+  if (git_dir.empty() || is_beneath(git_dir, tree)) return std::optional<CommonGitDir>();
+  const std::string common = first_line(text_at(git_dir + "/commondir"));
   CommonGitDir found;
   if (!common.empty() && worktree_points_back(git_dir, tree)) {
     found.host = canonical(joined(git_dir, common));
     found.inside = without_slash(joined(seen, common));
-    if (found.host.empty() || !is_beneath(git_dir, found.host + "/worktrees"))
+    if (git_dir.substr(0, git_dir.rfind('/')) != found.host + "/worktrees" ||
+        !looks_like_repository(found.host))
       return std::optional<CommonGitDir>();
+    // What an agent may have written must lead nowhere else.
+    for (const std::string& place : changeable)
+      if (is_beneath(git_dir, place) && !is_beneath(found.host, place))
+        return std::optional<CommonGitDir>();
   } else if (common.empty() && submodule_points_back(git_dir, tree)) {
     found = {git_dir, without_slash(seen)};
   } else {

@@ -32,11 +32,13 @@ Result<std::vector<ProtectedPath>> find_protected_paths(const Fd& root);
 
 // The repository that a worktree or submodule belongs to, when `tree` is one and its `.git` is a
 // file. Only if that repository points back: the file alone could have been written by an agent.
+// Nor may it be a way out of what an agent can change, where all of it could have been written.
 struct CommonGitDir {
   std::string host;    // without links
   std::string inside;  // where git will look for it
 };
 Result<std::optional<CommonGitDir>> find_common_git_dir(const std::string& tree,
-                                                        const std::string& inside);
+                                                        const std::string& inside,
+                                                        const std::vector<std::string>& changeable);
 
 }  // namespace fabric

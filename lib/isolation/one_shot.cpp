@@ -28,8 +28,8 @@
 #include "isolation/namespace_refusal.hpp"
 #include "isolation/one_shot_egress.hpp"
 #include "isolation/one_shot_groups.hpp"
-#include "isolation/placeholders.hpp"
 #include "isolation/process_identity.hpp"
+#include "isolation/run_names.hpp"
 #include "isolation/sealed_binary.hpp"
 
 namespace fabric {
@@ -162,9 +162,7 @@ class Run {
     const bool groups_first = OneShotGroups::before_the_init();
     if (groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state));
-    paths_ = TRY(plan_paths({asked_.options, "", "", container_ ? container_->root.directory : "",
-                             walls, TRY(mounts())}));
-    if (walls) TRY_STATUS(take_names());
+    TRY_STATUS(plan(walls));
     TRY_STATUS(describe_to_init(state, agent));
     if (egress_) TRY_STATUS(egress_->start(init_binary_, asked_, command_));
     Fd work;
@@ -191,7 +189,7 @@ class Run {
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
-    TRY_STATUS(give_names_back());
+    TRY_STATUS(names_.give_back());
     return std::move(end_);
   }
 
@@ -216,7 +214,7 @@ class Run {
     ours_.reset();
     if (init_.pidfd) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
-    (void)give_names_back();
+    (void)names_.give_back();
   }
 
  private:
@@ -243,20 +241,14 @@ class Run {
     return egress_->start(init_binary_, asked_, command_);
   }
 
-  // Names that must not appear are taken on the host; the list of them is in a directory of our
-  // own, which a run that is killed leaves behind.
-  Status take_names() {
-    if (paths_.wanted.empty()) return {};
-    std::array<char, 32> name{"/tmp/fabric-run-XXXXXX"};
-    if (::mkdtemp(name.data()) == nullptr) return fail_errno(errno, "making a directory in /tmp");
-    names_ = name.data();
-    return make_placeholders(placeholder_list(names_ + "/names"), paths_.wanted, paths_.present);
-  }
-  Status give_names_back() {
-    if (names_.empty()) return {};
-    TRY_STATUS(remove_placeholders(placeholder_list(names_ + "/names")));
-    ::rmdir(names_.c_str());
-    return {};
+  // Again when another command in the same place came between.
+  Status plan(bool walls) {
+    for (int tries = 0; tries < 100; ++tries) {
+      paths_ = TRY(plan_paths({asked_.options, "", "", container_ ? container_->root.directory : "",
+                               walls, TRY(mounts())}));
+      if (!walls || TRY(names_.take(paths_))) return {};
+    }
+    return fail(ErrorCode::failed, "the work directory changes all the time");
   }
 
   // Read once: the kernel writes out the path of every mount for it.
@@ -365,7 +357,7 @@ class Run {
   ContainerRoot root_;
   std::optional<Container> container_;
   std::string mounts_;
-  std::string names_;         // directory with the list of what was put in the place of names
+  RunNames names_;
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 

@@ -103,7 +103,7 @@ class Planner {
     const std::vector<HostTree> named = trees_;
     for (const HostTree& tree : named) {
       if (tree.read_only || !std::filesystem::is_directory(tree.host)) continue;
-      auto found = TRY(find_common_git_dir(tree.host, tree.inside));
+      auto found = TRY(find_common_git_dir(tree.host, tree.inside, changeable_));
       if (!found) continue;
       const PathNode* there = nodes_.tree_of(found->inside);
       if (there != nullptr) {
@@ -170,7 +170,7 @@ class Planner {
       patterns_.push_back({wire::k_pattern, join_path(tree.inside, start), pattern,
                            hide ? uint64_t{wire::k_pattern_hides} : 0});
       std::vector<std::string> found;
-      TRY_STATUS(walk_tree(*root, start, [&](const std::string& at, std::vector<TreeEntry>& in) {
+      const auto visit = [&](const std::string& at, std::vector<TreeEntry>& in) {
         std::erase_if(in, [&](const TreeEntry& entry) {
           const std::string path = join_path(join_path(tree.inside, at), entry.name);
           if (entry.link || !matches_pattern(pattern, path)) return false;
@@ -178,7 +178,15 @@ class Planner {
           return true;
         });
         return Status();
-      }));
+      };
+      // All of it may match.
+      const auto closed = [&](const std::string& at) {
+        if (at.empty())
+          return Status(fail(ErrorCode::usage, tree.host + ": closed to its owner", "chmod u+rx"));
+        found.push_back(join_path(tree.inside, at));
+        return Status();
+      };
+      TRY_STATUS(walk_tree(*root, start, visit, closed));
       for (const std::string& path : found)
         if (nodes_.tree_of(path)->tree->inside == tree.inside)
           TRY_STATUS(deny(path, hide, Stand::none));
@@ -255,8 +263,11 @@ class Planner {
         return fail(ErrorCode::usage, host + " is a link, which cannot be hidden or protected",
                     "name what it points to; for a repository's hooks or config: --no-protect-git");
       if (kind == PathKind::absent && stand == Stand::none) return false;
-      // Where we cannot make it the agent cannot either: it has no more rights than we.
+      // Where we cannot make it the agent cannot either: it has no more rights than we. Unless the
+      // directory is ours, and so perhaps its own, to open: then that stays as it is.
       if (const int why = kind == PathKind::absent ? cannot_make_in(tree, at) : 0) {
+        if (why == EACCES && !hide && is_ours(tree, at))
+          return keep_as_it_is(tree, pins.empty() ? tree.inside : pins.back(), std::move(pins));
         if (!hide || why == EROFS) return false;
         return fail(ErrorCode::usage, host + " does not exist, and its name cannot be taken",
                     "make it, or leave the rule out");
@@ -289,6 +300,25 @@ class Planner {
         slash == std::string::npos ? tree.host : join_path(tree.host, relative.substr(0, slash));
     const bool may = ::faccessat(AT_FDCWD, parent.c_str(), W_OK, AT_EACCESS) == 0;
     return may || errno == ENOENT ? 0 : errno;
+  }
+
+  // The directory that it is in.
+  static bool is_ours(const HostTree& tree, const std::string& relative) {
+    const size_t slash = relative.rfind('/');
+    const std::string parent =
+        slash == std::string::npos ? tree.host : join_path(tree.host, relative.substr(0, slash));
+    struct stat status {};
+    return ::lstat(parent.c_str(), &status) == 0 && status.st_uid == ::geteuid();
+  }
+
+  // Returns false: what was looked for in it is not there, and is not going to be.
+  bool keep_as_it_is(const HostTree& tree, const std::string& inside,
+                     const std::vector<std::string>& on_the_way) {
+    for (const std::string& above : on_the_way) nodes_.at(above).pin = true;
+    PathNode& node = nodes_.at(inside);
+    node.no_write = true;
+    if (inside == tree.inside && node.tree) node.tree->read_only = true;
+    return false;
   }
 
   // Of one tree that the user named: the workspace's files, repositories, and other file systems

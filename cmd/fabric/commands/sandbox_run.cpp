@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -167,6 +168,7 @@ int exit_code_of(const AttemptExit& exit, const Options& options) {
 
 Result<int> run(const Arguments& arguments) {
   const Options options = TRY(read_options(arguments));
+  ::umask(022);  // what we make for the while has the modes that we give it
   if (options.die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   SandboxSpec spec;
   spec.name = "sandbox";
