@@ -20,12 +20,24 @@ sibling_stop() { :; }
 why_ended() { echo "exit code $(cat "$lab"/code)"; }
 kept_output() { wc -c <"$lab"/flood; }
 driver_prepare() {
+  container_root
   mkdir -p "$lab"/w/.fabric/store "$lab"/work
   echo data >"$lab"/w/.fabric/store/data.mdb
   chmod -R a+rwX "$lab"/work
   chown -R "$ATTACKER" "$lab"/work "$lab"/w
 }
 driver_finish() { :; }
+
+# container_root: at level container, a root file system for it: the programs of the laboratory alone.
+container_root() {
+  [ "$LEVEL" = container ] || return 0
+  mkdir -p "$lab"/root/usr/local/lib "$lab"/root/etc "$lab"/root/home "$lab"/root/root "$lab"/root/var/tmp
+  cp -a /usr/local/lib/attack "$lab"/root/usr/local/lib/
+  chmod 755 "$lab" "$lab"/root
+  chown -R "$ATTACKER" "$lab"/root
+  root_line="root = \"$lab/root\"" root_option="--root $lab/root"
+}
+root_line='' root_option=''
 
 # --- fabric: agents of a workspace
 
@@ -39,13 +51,14 @@ if [ "$DRIVER" = fabric ]; then
     {
       printf '%s\n' "$@"
       printf 'command = ["%s", "{payload.mode}", "%s", "{payload.probes}"]\n' "$attack" $context_file
-      printf 'grace = "300ms"\n[isolation]\nlevel = "%s"\n' "$LEVEL"
+      printf 'grace = "300ms"\n[isolation]\nlevel = "%s"\n%s\n' "$LEVEL" "$root_line"
       cat "$lab/limits.$name" 2>/dev/null || cat "$lab"/limits
     } >"$lab/w/agents/$name/agent.toml"
     chown -R "$ATTACKER" "$lab"/w
     fabric spawn "$name" >"$lab"/spawned 2>&1
   }
   driver_prepare() {
+    container_root
     mkdir -p "$lab"/w "$lab"/state
     chown "$ATTACKER" "$lab"/w "$lab"/state
     fabric init >"$lab"/spawned 2>&1 || return 1
@@ -122,8 +135,8 @@ if [ "$DRIVER" = sandbox_run ]; then
   inside() {
     seconds=$(($2 + 10)) probes=$3 limit=
     [ "$1" != spin ] || limit='--cpu 0.2'
-    # shellcheck disable=SC2086 # empty or two words
-    command_driver "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --memory 256M --pids 64 $limit \
+    # shellcheck disable=SC2086 # empty or two words each
+    command_driver "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" $root_option --memory 256M --pids 64 $limit \
       --work $lab/work --timeout "$2s" --
   }
 fi
