@@ -30,3 +30,5 @@ target_compile_definitions(dep_spdlog INTERFACE SPDLOG_HEADER_ONLY SPDLOG_FMT_EX
                                                 FMT_HEADER_ONLY)
 add_library(dep_toml INTERFACE)
 target_compile_definitions(dep_toml INTERFACE TOML_HEADER_ONLY=1)
+
+fabric_archive(dep_zlib libz.a)

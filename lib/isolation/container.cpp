@@ -14,6 +14,7 @@
 #include "isolation/container_plan.hpp"
 #include "isolation/degrade.hpp"
 #include "isolation/host_path.hpp"
+#include "isolation/image_store.hpp"
 
 namespace fabric {
 
@@ -87,37 +88,41 @@ Result<std::string> make_changes(const std::string& directory, const std::string
   return place;
 }
 
-Status find_lower(const SandboxSpec& spec, Container& container) {
-  const std::string& root = spec.options.root;
-  if (root.empty())
-    return fail(ErrorCode::usage, "isolation level container needs a root file system",
-                "name one: --root DIRECTORY, or root = \"...\" below [agent.isolation]");
-  container.lower = TRY(resolve_host_path(root, {}));
-  struct stat status {};
-  if (::stat(container.lower.c_str(), &status) != 0) return fail_errno(errno, root);
-  if (!S_ISDIR(status.st_mode))
-    return fail(ErrorCode::usage, root + ": not a directory with a root file system");
-  if (container.lower == "/")
-    return fail(ErrorCode::usage, "the host's root directory is no root for a container",
-                "use isolation level process, or a directory made by debootstrap or the like");
-  return {};
+// Directories that are no root file system themselves.
+bool is_layout(const std::string& directory) {
+  return ::access((directory + "/index.json").c_str(), F_OK) == 0 &&
+         ::access((directory + "/oci-layout").c_str(), F_OK) == 0;
 }
 
 }  // namespace
 
-Result<Container> prepare_container(const SandboxSpec& spec, IdPair self,
-                                    std::vector<std::string>& degraded) {
-  (void)degraded;
+Result<ContainerRoot> find_container_root(const SandboxSpec& spec, const std::string& init_binary) {
+  const std::string path = TRY(resolve_host_path(spec.options.root, {}));
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return fail_errno(errno, path);
+  if (path == "/")
+    return fail(ErrorCode::usage, "the host's root directory is no root for a container",
+                "use isolation level process, or a directory made by debootstrap or the like");
+  if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+    return fail(ErrorCode::usage, path + ": neither a directory nor an archive");
+  if (S_ISDIR(status.st_mode) && !is_layout(path)) return ContainerRoot{path, false, {}};
+  StoredImage image = TRY(
+      in_context(store_image(path, S_ISDIR(status.st_mode), spec.image_store, init_binary), path));
+  return ContainerRoot{std::move(image.directory), true, std::move(image.config)};
+}
+
+Result<Container> prepare_container(const SandboxSpec& spec, ContainerRoot found, IdPair self) {
   Container container;
-  TRY_STATUS(find_lower(spec, container));
-  const Fd root = TRY(open_resolved(container.lower, O_RDONLY | O_DIRECTORY));
+  container.root = std::move(found);
+  const ContainerRoot& root = container.root;
+  const Fd directory = TRY(open_resolved(root.directory, O_RDONLY | O_DIRECTORY));
   container.inside = k_agent;
-  if (container.unpacked)
-    container.inside = TRY(in_context(user_of(root, container.image.user), spec.options.root));
+  if (root.unpacked)
+    container.inside = TRY(in_context(user_of(directory, root.image.user), spec.options.root));
   const bool as_root = self.uid == 0;
   if (as_root) container.range = TRY(take_id_range());
   if (!spec.changes_dir.empty())
-    container.changes = TRY(make_changes(spec.changes_dir, container.lower, as_root));
+    container.changes = TRY(make_changes(spec.changes_dir, root.directory, as_root));
   return container;
 }
 
@@ -135,9 +140,10 @@ Result<ContainerParts> open_container(const Container& container, IdMaps& maps,
   if (!container.range) return parts;
   const uint32_t first = container.range->first;
   const IdPair inside{first, first}, disk{k_ids_on_disk, k_ids_on_disk};
-  const Fd place = TRY(open_resolved(container.lower, O_PATH | O_DIRECTORY));
-  const Fd* map = TRY(maps.get(container.unpacked ? disk : IdPair{}, inside, k_ids_of_a_range));
-  auto lower = open_mapped_directory(place, container.lower, *map, true);
+  const Fd place = TRY(open_resolved(container.root.directory, O_PATH | O_DIRECTORY));
+  const Fd* map =
+      TRY(maps.get(container.root.unpacked ? disk : IdPair{}, inside, k_ids_of_a_range));
+  auto lower = open_mapped_directory(place, container.root.directory, *map, true);
   if (!lower) {
     TRY_STATUS(weaken(spec, degraded,
                       "the files of the root file system belong to nobody inside, and only what "
@@ -145,7 +151,7 @@ Result<ContainerParts> open_container(const Container& container, IdMaps& maps,
                       lower.error().message,
                       "put it on a file system that can be mapped (ext4, xfs, btrfs, from Linux "
                       "6.3 tmpfs)"));
-    lower = open_plain_tree(place, container.lower, true);
+    lower = open_plain_tree(place, container.root.directory, true);
   }
   parts.lower = TRY(std::move(lower));
   if (container.changes.empty()) return parts;
@@ -170,7 +176,7 @@ void map_ids(const Container& container, Launch& launch) {
 }
 
 Status describe_container(const Container& container, const SandboxSpec& spec, InitSpec& init) {
-  const Fd root = TRY(open_resolved(container.lower, O_RDONLY | O_DIRECTORY));
+  const Fd root = TRY(open_resolved(container.root.directory, O_RDONLY | O_DIRECTORY));
   init.flags |= wire::k_container;
   init.uid = container.inside.uid;
   init.gid = container.inside.gid;
@@ -180,15 +186,18 @@ Status describe_container(const Container& container, const SandboxSpec& spec, I
     layers.flags |= wire::k_lower_given | wire::k_range_lock;
     if (!container.changes.empty()) layers.flags |= wire::k_upper_given;
   }
-  layers.lower = container.lower;
+  layers.lower = container.root.directory;
   layers.upper = container.changes;
   layers.upper_bytes =
       spec.limits.memory_bytes != 0 ? spec.limits.memory_bytes / 2 : k_memory_default;
   const bool no_work = spec.work_dir.empty() && spec.options.work.empty();
-  if (no_work) layers.start_dir = container.image.working_dir;
-  init.mounts = TRY(make_container_plan(root, container.inside, spec.limits));
+  if (no_work) layers.start_dir = container.root.image.working_dir;
+  // Who needs to change them names an image, which says as whom. Made by an ordinary user, his own
+  // id owns them all.
+  const bool fixed = !container.root.unpacked;
+  init.mounts = TRY(make_container_plan(root, container.inside, fixed, spec.limits));
   std::string path = k_usual_path;
-  for (const std::string& variable : container.image.env) {
+  for (const std::string& variable : container.root.image.env) {
     if (variable.starts_with("PATH=")) path = variable;
     init.mounts.push_back({wire::k_default_variable, variable, ""});
   }

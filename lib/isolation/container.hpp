@@ -9,19 +9,27 @@
 #include <string>
 #include <vector>
 
+#include "image/image_config.hpp"
 #include "isolation/id_map.hpp"
 #include "isolation/id_range.hpp"
-#include "isolation/image/image_config.hpp"
 #include "isolation/isolation_manager.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/spec_encoder.hpp"
 
 namespace fabric {
 
-struct Container {
-  std::string lower;      // host directory, without links on the way
+// The root file system that a spec names.
+struct ContainerRoot {
+  std::string directory;  // of the host, without links on the way
   bool unpacked = false;  // from an image, by fabric: its files belong to k_ids_on_disk
   ImageConfig image;
+};
+// Unpacks an image into the store of the spec where that was not done yet, which takes a while.
+// `init_binary`: fabric-unpack is beside it.
+Result<ContainerRoot> find_container_root(const SandboxSpec& spec, const std::string& init_binary);
+
+struct Container {
+  ContainerRoot root;
   std::string changes;           // host directory of the upper layer; "": in memory
   IdPair inside;                 // whom commands run as
   std::optional<IdRange> range;  // as root
@@ -32,9 +40,7 @@ struct Container {
   }
 };
 
-// Refuses what cannot be. Unpacks an image where that was not done yet.
-Result<Container> prepare_container(const SandboxSpec& spec, IdPair self,
-                                    std::vector<std::string>& degraded);
+Result<Container> prepare_container(const SandboxSpec& spec, ContainerRoot root, IdPair self);
 
 // What the init gets of it, in the order in which it wants it.
 struct ContainerParts {

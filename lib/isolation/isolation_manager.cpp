@@ -94,6 +94,7 @@ Result<IsolationManager> IsolationManager::open(const std::string& init_binary,
   auto state = std::make_unique<State>();
   state->boot_id = TRY(boot_id());
   // Above the numbers that the child gives away (launcher.cpp).
+  state->init_binary = init_binary;
   state->binary = TRY(move_above(TRY(seal_binary(init_binary))));
   state->cgroups = TRY(open_cgroup_host(cgroup_root));
   state->features = cheap_features(state->cgroups);
@@ -200,11 +201,11 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   const uint32_t id = k_first_agent_uid + spec.number;
   std::optional<Container> container;
   if (spec.level == IsolationLevel::container)
-    container = TRY(prepare_container(spec, self, degraded));
+    container = TRY(prepare_container(spec, TRY(find_container_root(spec, init_binary)), self));
   const IdPair agent = container ? container->agent(self) : change_user ? IdPair{id, id} : self;
 
-  const PathPlan paths = TRY(plan_paths(
-      {spec.options, spec.work_dir, spec.workspace, container ? container->lower : "", walls}));
+  const PathPlan paths = TRY(plan_paths({spec.options, spec.work_dir, spec.workspace,
+                                         container ? container->root.directory : "", walls}));
   InitSpec init = TRY(describe(spec, paths, agent, container ? &*container : nullptr));
   JournalPosition position;
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));

@@ -36,10 +36,11 @@ struct SandboxSpec {
   uint32_t slots = 1;      // attempts that may run at once; each has its own cgroup leaf
   std::string work_dir;    // host path, exists, owned by the caller; options.work replaces it
   std::string changes_dir =
-      {};                      // level container: keeps what it changes in its root; "": in memory
-  std::string workspace;       // host path of what no path rule may give away, or ""
-  std::string control_socket;  // host path where init listens; its directory is 0700
-  std::string exit_journal;    // host path; created here, kept after the sandbox's end
+      {};  // level container: keeps what it changes in its root; "": in memory
+  std::string image_store = {};  // level container: where images are unpacked, made when needed
+  std::string workspace;         // host path of what no path rule may give away, or ""
+  std::string control_socket;    // host path where init listens; its directory is 0700
+  std::string exit_journal;      // host path; created here, kept after the sandbox's end
   Duration orphan_grace = Duration::seconds(600);  // without a supervisor, init stops after this
   std::string
       probe_command;     // argv[0] of the agent: create fails when it cannot be executed inside

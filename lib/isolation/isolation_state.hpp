@@ -23,6 +23,7 @@ namespace fabric {
 
 struct IsolationManager::State {
   std::string boot_id;
+  std::string init_binary;  // path
   Fd binary, dev_null;
   CgroupHost cgroups;
   HostFeatures features;  // what costs nothing to find out, and after probed() the rest

@@ -118,11 +118,10 @@ int run_child(void* pointer) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  char name[] = "fabric-init";
-  char* argv[] = {name, nullptr};
+  char* argv[] = {const_cast<char*>(launch.name), nullptr};
   char* envp[] = {nullptr};
   ::syscall(SYS_execveat, k_binary_fd, "", argv, envp, AT_EMPTY_PATH);
-  return child_fail(child, "executing fabric-init");
+  return child_fail(child, "executing it");
 }
 
 std::string map_line(const IdSpan& ids) {
@@ -206,7 +205,8 @@ Result<Launched> clone_child(Child& child) {
   (void)wait_for_end(launched.pidfd, Duration::seconds(10));
   if (child.failed != nullptr && child.step)
     return fail(namespace_refusal(*child.step, child.failed, child.error));
-  if (child.failed != nullptr) return fail_errno(child.error, child.failed);
+  if (child.failed != nullptr)
+    return fail_errno(child.error, std::string(launch.name) + ": " + child.failed);
   return launched;
 }
 

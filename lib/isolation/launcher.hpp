@@ -20,6 +20,7 @@ struct IdSpan {
 };
 
 struct Launch {
+  const char* name = "fabric-init";
   int binary = -1;  // sealed memfd
   int setup = -1;   // becomes descriptor 3; all others are closed
   int dev_null = -1;

@@ -136,7 +136,8 @@ Result<AttemptExit> await_end(const Fd& socket, const Signals& signals) {
 
 class Run {
  public:
-  Run(const SandboxSpec& asked, const OneCommand& command) : asked_(asked), command_(command) {}
+  Run(const SandboxSpec& asked, const OneCommand& command, ContainerRoot root)
+      : asked_(asked), command_(command), root_(std::move(root)) {}
 
   template <class State>
   Result<OneEnd> run(State& state) {
@@ -144,12 +145,13 @@ class Run {
     const bool change_user = walls && state.self.uid == 0;
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
     if (asked_.level == IsolationLevel::container)
-      container_ = TRY(prepare_container(asked_, state.self, end_.degraded));
+      container_ = TRY(prepare_container(asked_, std::move(root_), state.self));
     const IdPair agent = container_    ? container_->agent(state.self)
                          : change_user ? IdPair{id, id}
                                        : state.self;
     if (change_user) uid_ = agent.uid;
-    paths_ = TRY(plan_paths({asked_.options, "", "", container_ ? container_->lower : "", walls}));
+    paths_ = TRY(
+        plan_paths({asked_.options, "", "", container_ ? container_->root.directory : "", walls}));
     if (walls) TRY_STATUS(take_names());
     if (OneShotGroups::before_the_init()) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state, agent));
@@ -264,6 +266,7 @@ class Run {
   Launched init_;
   OneEnd end_;
   PathPlan paths_;
+  ContainerRoot root_;
   std::optional<Container> container_;
   std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
@@ -303,7 +306,17 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   state.binary = TRY(move_above(TRY(seal_binary(init_binary))));
   TRY_STATUS(state.prepare(/*whole=*/false));
   state.maps.leave_helper = true;
-  Run run(asked, command);
+  ContainerRoot root;
+  if (asked.level == IsolationLevel::container) root = TRY(find_container_root(asked, init_binary));
+  OneCommand wanted = command;
+  if (wanted.argv.empty()) {
+    wanted.argv = root.image.entrypoint;
+    wanted.argv.insert(wanted.argv.end(), root.image.command.begin(), root.image.command.end());
+  }
+  if (wanted.argv.empty())
+    return fail(ErrorCode::usage, "no command, and no image that names one", "write it after --");
+  // From here on signals are the command's.
+  Run run(asked, wanted, std::move(root));
   auto end = run.run(state);
   if (end) return end;
   run.abandon();

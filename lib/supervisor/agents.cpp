@@ -58,6 +58,7 @@ SandboxSpec SupervisorCore::spec_of(const Agent& agent) const {
   spec.slots = d.kind == AgentKind::worker ? 1 : d.max_concurrent_tasks;
   spec.work_dir = workspace_.work_dir(d.id);
   if (d.isolation == IsolationLevel::container) spec.changes_dir = workspace_.changes_dir(d.id);
+  spec.image_store = workspace_.state_dir() + "/images";
   spec.workspace = workspace_.root;
   spec.control_socket = socket_path(agent);
   spec.exit_journal = journal_path(agent);

@@ -7,11 +7,12 @@ cd "${1:-.}"
 
 status=0
 below=
-for module in base model telemetry config store egress isolation scheduler lifecycle supervisor; do
+for module in base model telemetry config store egress image isolation scheduler lifecycle supervisor; do
   allowed="$below $module"
   case $module in
     egress) allowed="base model egress" ;;  # a program of its own, with other people's bytes
-    isolation) allowed="base model telemetry isolation" ;;  # knows no tasks' keeper, no settings
+    image) allowed="base image" ;;  # likewise
+    isolation) allowed="base model telemetry image isolation" ;;  # knows no tasks' keeper, no settings
     lifecycle) allowed="base model telemetry config store isolation lifecycle" ;;
   esac
   below="$below $module"

@@ -90,13 +90,22 @@ Result<Options> read_options(const Arguments& arguments) {
   options.command.grace =
       TRY(parsed(arguments, "--grace", parse_duration)).value_or(options.command.grace);
   options.die_with_parent = arguments.has("--die-with-parent");
-  if (arguments.tail().empty())
+  if (arguments.tail().empty() && options.sandbox.isolation != IsolationLevel::container)
     return fail(ErrorCode::usage, "sandbox run: no command",
                 "write it after --: fabric sandbox run -- COMMAND");
   options.command.argv = arguments.tail();
   options.command.env = environment(options.sandbox);
   options.command.terminal = ::isatty(0) == 1 && ::tcgetpgrp(0) == ::getpgrp();
   return options;
+}
+
+Result<std::string> image_store() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/fabric/images";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return std::string(home) + "/.cache/fabric/images";
+  return fail(ErrorCode::usage, "no place for unpacked images: HOME is not set",
+              "set HOME or XDG_CACHE_HOME");
 }
 
 int exit_code_of(const AttemptExit& exit, const Options& options) {
@@ -126,6 +135,7 @@ Result<int> run(const Arguments& arguments) {
   spec.limits = options.sandbox.limits;
   spec.options = options.sandbox.sandbox;
   spec.work_dir = options.work;
+  if (spec.level == IsolationLevel::container) spec.image_store = TRY(image_store());
   auto end = IsolationManager::run_once(TRY(init_binary()), spec, options.command);
   if (!end && end.error().code == ErrorCode::unavailable) {
     print_error(end.error());

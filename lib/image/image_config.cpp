@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isolation/image/image_config.hpp"
+#include "image/image_config.hpp"
 
 #include "base/json.hpp"
 
