@@ -192,7 +192,10 @@ Status describe_container(const Container& container, const SandboxSpec& spec, I
       spec.limits.memory_bytes != 0 ? spec.limits.memory_bytes / 2 : k_memory_default;
   const bool no_work = spec.work_dir.empty() && spec.options.work.empty();
   if (no_work) layers.start_dir = container.root.image.working_dir;
-  init.mounts = TRY(make_container_plan(root, container.inside, spec.limits));
+  // Who needs to change them names an image, which says as whom. Made by an ordinary user, his own
+  // id owns them all.
+  const bool fixed = !container.root.unpacked;
+  init.mounts = TRY(make_container_plan(root, container.inside, fixed, spec.limits));
   std::string path = k_usual_path;
   for (const std::string& variable : container.root.image.env) {
     if (variable.starts_with("PATH=")) path = variable;

@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <sstream>
+#include <string_view>
 
 #include "isolation/host_path.hpp"
 
@@ -60,8 +63,16 @@ Result<std::vector<std::string>> directories_in(const Fd& root) {
   return names;
 }
 
+constexpr std::array<std::string_view, 5> k_own{"proc", "dev", "sys", "work", "tmp"};
+constexpr std::array<std::string_view, 9> k_system{"bin",   "boot",   "etc",  "lib", "lib32",
+                                                   "lib64", "libx32", "sbin", "usr"};
+template <size_t N>
+bool is_one_of(const std::string& name, const std::array<std::string_view, N>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // The second wall: new entries of / itself cannot be made, what is in its directories can.
-Status add_rights(MountPlan& plan, const Fd& root) {
+Status add_rights(MountPlan& plan, const Fd& root, bool fixed) {
   constexpr uint32_t k_look = wire::k_allow_read | wire::k_allow_list | wire::k_allow_execute;
   constexpr uint32_t k_change = wire::k_allow_write | wire::k_allow_truncate;
   plan.push_back({wire::k_allow, "", "", k_look});
@@ -70,7 +81,7 @@ Status add_rights(MountPlan& plan, const Fd& root) {
   for (const char* name : {"work", "tmp", "dev/shm"})
     plan.push_back({wire::k_allow, "", name, wire::k_allow_all});
   for (const std::string& name : TRY(directories_in(root)))
-    if (name != "proc" && name != "dev" && name != "sys" && name != "work" && name != "tmp")
+    if (!is_one_of(name, k_own) && !(fixed && is_one_of(name, k_system)))
       plan.push_back({wire::k_allow, "", name, wire::k_allow_all | wire::k_allow_if_there});
   return {};
 }
@@ -84,11 +95,12 @@ std::string find_account(const Fd& root, const std::string& file, const std::str
   return "";
 }
 
-Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, const Limits& limits) {
+Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, bool fixed,
+                                      const Limits& limits) {
   MountPlan plan;
   add_devices(plan);
   add_proc(plan);
-  TRY_STATUS(add_rights(plan, root));
+  TRY_STATUS(add_rights(plan, root, fixed));
   plan.push_back({wire::k_directory, "", "etc", 0755});
   const std::string uid = std::to_string(inside.uid), gid = std::to_string(inside.gid);
   const std::string user = inside.uid == 0 ? "root" : "agent";

@@ -9,7 +9,9 @@
 namespace fabric {
 
 // `root`: the root file system, which others than root may have made: no link in it leads out.
-Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, const Limits& limits);
+// `fixed`: its system directories (/etc, /usr and their like) cannot be changed, whoever owns them.
+Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, bool fixed,
+                                      const Limits& limits);
 
 // A line of /etc/passwd or /etc/group there, by its first field or by its id; "" for none.
 std::string find_account(const Fd& root, const std::string& file, const std::string& name_or_id);

@@ -45,7 +45,7 @@ if [ "$DRIVER" = fabric ]; then
       [ "$LEVEL" != container ] || printf 'root = "%s/tree"\n' "$lab"
       cat "$lab/limits.$name" 2>/dev/null || cat "$lab"/limits
     } >"$lab/w/agents/$name/agent.toml"
-    chown -R "$ATTACKER" "$lab"/w
+    chown -R "$ATTACKER" "$lab"/w/agents
     fabric spawn "$name" >"$lab"/spawned 2>&1
   }
   driver_prepare() {

@@ -29,7 +29,7 @@ cp "$lab/build/tests/attack/fuzz_syscalls" /usr/local/lib/attack/fuzz_syscalls
 mkdir -p "$lab/w/agents/fuzz"
 printf 'command = ["/usr/local/lib/attack/fuzz_syscalls", "%s", "%s"]\ngrace = "300ms"\n[isolation]\nlevel = "%s"\nmemory_mb = 256\npids = 64\n' \
   "$FUZZ_SECONDS" "$FUZZ_SEED" "$LEVEL" >"$lab/w/agents/fuzz/agent.toml"
-chown -R "$ATTACKER" "$lab/w"
+chown -R "$ATTACKER" "$lab/w/agents"
 # Once for a second: what the first task of an agent makes is there then.
 fabric run plain --id before --payload '{"mode":"run","probes":"fs-read-secret"}' >/dev/null
 manifest >"$lab/before"

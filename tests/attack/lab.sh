@@ -304,7 +304,7 @@ if agent_rules; then
   each "$(names $GIT; names $PATHS)" alone rules 20
   each "$(names $HOSTED)" after_host
 else
-  for flag in $GIT $PATHS $HOSTED; do pending $flag "$missing"; done
+  for flag in $GIT $PATHS $HOSTED; do pending "$flag" "$missing"; done
 fi
 unreached=
 if agent_egress; then

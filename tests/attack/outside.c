@@ -154,6 +154,11 @@ static void answer(int index) {
   ssize_t got = recvfrom(polled[index].fd, text, sizeof text, 0, (struct sockaddr*)&from, &size);
   if (got < 0) return;
   hit(text, (size_t)got, about[index].kind == DNS ? "the name server" : about[index].where);
+  if (about[index].kind == DNS && got > 12) { /* there is no such name (RFC 1035, 4.1.1) */
+    text[2] = (char)0x81, text[3] = (char)0x83;
+    sendto(polled[index].fd, text, (size_t)got, MSG_DONTWAIT, (struct sockaddr*)&from, size);
+    return;
+  }
   sendto(polled[index].fd, banner, strlen(banner), MSG_DONTWAIT, (struct sockaddr*)&from, size);
 }
 

@@ -218,7 +218,7 @@ static const struct probe table[] = {
     {"res-root-tmpfs", "writes to /", fill_file, 2, 0, 0},
     {"res-dev-tmpfs", "writes to /dev", fill_file, 3, 0, 0},
     {"res-run-tmpfs", "writes to /run", fill_file, 4, 0, 0},
-    {"res-etc-tmpfs", "writes to /etc", fill_file, 5, 0, 0},
+    {"res-etc-tmpfs", "writes to /etc", fill_file, 5, LAYERED, 0},
     {"res-inodes", "more files in /tmp than it may have", inodes, 0, OWN_TASK | MAY_DIE, 0},
     {"res-file-size", "a file above the limit, by ftruncate", large_file, 0, 0, 0},
     {"res-file-size-write", "by write", large_file, 1, 0, 0},
