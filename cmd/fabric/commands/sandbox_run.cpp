@@ -149,6 +149,9 @@ int exit_code_of(const AttemptExit& exit, const Options& options) {
       note("killed: it needed more memory than " + human_size(options.sandbox.limits.memory_bytes) +
            " (--memory)");
       break;
+    case EndReason::disk:
+      note("killed: " + exit.message + " (--disk)");
+      break;
     default:
       break;
   }
