@@ -11,6 +11,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -23,9 +24,11 @@
 #include "isolation/host_features.hpp"
 #include "isolation/host_trees.hpp"
 #include "isolation/init_message.hpp"
+#include "isolation/io_weight.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
 #include "isolation/namespace_refusal.hpp"
+#include "isolation/one_shot_disk.hpp"
 #include "isolation/one_shot_egress.hpp"
 #include "isolation/one_shot_groups.hpp"
 #include "isolation/process_identity.hpp"
@@ -181,6 +184,8 @@ class Run {
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
     if (egress_) TRY_STATUS(egress_->wait_until_attached());
+    if (asked_.limits.disk_bytes != 0 && !asked_.work_dir.empty())
+      TRY_STATUS(disk_.emplace(asked_.work_dir, asked_.limits.disk_bytes).begin());
     TRY_STATUS(send_start(ours_, command_));
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
@@ -221,15 +226,24 @@ class Run {
   Result<AttemptExit> await_end() {
     std::array<pollfd, 3> ask{
         {{ours_.get(), POLLIN, 0}, {signals_.fd(), POLLIN, 0}, {-1, POLLIN, 0}}};
+    const int look = disk_ ? static_cast<int>(OneShotDisk::k_look.to_millis()) : -1;
     for (;;) {
       ask[2].fd = egress_ ? egress_->fd() : -1;
-      if (::poll(ask.data(), ask.size(), -1) < 0) continue;
+      if (::poll(ask.data(), ask.size(), look) < 0) continue;
       if (ask[0].revents != 0) return read_end(ours_);
       while (const int number = signals_.next())
         TRY_STATUS(send(
             ours_, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
       if (ask[2].revents != 0 && !egress_->read()) (void)renew_egress();
+      if (disk_) TRY_STATUS(keep_disk_limit());
     }
+  }
+
+  Status keep_disk_limit() {
+    const auto over = disk_->look(init_.pid);
+    if (!over) return {};
+    const auto reason = static_cast<uint64_t>(EndReason::disk);
+    return send(ours_, encode_message(wire::k_over_limit, 0, reason, *over), {});
   }
 
   // Connections that were open are lost; new ones have waited in the init's listeners.
@@ -262,8 +276,16 @@ class Run {
     TRY_STATUS(
         groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits, TRY(mounts())));
     state.features = cheap_features(groups_.host());
+    if (asked_.limits.io_weight != 0)
+      TRY_STATUS(check_io_weight(groups_.host(), asked_.work_dir.empty() ? "/" : asked_.work_dir));
     const SandboxSpec possible = TRY(within_means(asked_, state.features, end_.degraded));
     return groups_.enforce(possible.limits, uid_);
+  }
+
+  // In memory, which its own limit bounds as well.
+  [[nodiscard]] uint64_t size_of_empty_work() const {
+    const uint64_t half = asked_.limits.memory_bytes / 2, disk = asked_.limits.disk_bytes;
+    return disk == 0 ? half : half == 0 ? disk : std::min(half, disk);
   }
 
   // The terminal is the caller's: who is somebody else can open it by the name that it has in there
@@ -321,7 +343,7 @@ class Run {
       spec.flags &= ~uint32_t{wire::k_work_tree};
       for (MountStep& step : spec.mounts)
         if (step.kind == wire::k_work)
-          step = {wire::k_tmpfs, "", step.target, asked_.limits.memory_bytes / 2};
+          step = {wire::k_tmpfs, "", step.target, size_of_empty_work()};
     }
     if (command_.terminal) use_terminal(spec.mounts);
     std::vector<Fd> trees;
@@ -352,6 +374,7 @@ class Run {
   Launched init_;
   std::optional<OneShotEgress> egress_;
   int egress_deaths_ = 0;
+  std::optional<OneShotDisk> disk_;
   OneEnd end_;
   PathPlan paths_;
   ContainerRoot root_;
@@ -361,20 +384,14 @@ class Run {
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
 
-// What somebody has to keep up while the command runs, which here nobody does: refused.
+// What cannot be had by a command whose output is its own.
 Status check_alone(const SandboxSpec& spec) {
-  const Limits& l = spec.limits;
-  const std::pair<bool, const char*> asked[] = {
-      {l.disk_bytes != 0, "--disk"},
-      {l.io_weight != 0, "--io-weight"},
-      {l.output_rate != 0, "--output-rate"},
-  };
-  for (const auto& [wanted, name] : asked)
-    if (wanted)
-      return fail(ErrorCode::unavailable,
-                  std::string(name) + " is not available for a single command yet",
-                  "give it to an agent: fabric spawn ID " + std::string(name) + " ...");
-  return {};
+  if (spec.limits.output_rate == 0) return {};
+  return fail(
+      ErrorCode::unavailable,
+      "--output-rate is not available for a single command: its output goes where ours does, "
+      "with nothing in between",
+      "give it to an agent (fabric spawn ID --output-rate ...), or pipe it through pv -L");
 }
 
 }  // namespace

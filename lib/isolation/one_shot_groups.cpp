@@ -15,6 +15,7 @@
 
 #include "isolation/cgroup_file.hpp"
 #include "isolation/init_wire.hpp"
+#include "isolation/io_weight.hpp"
 
 namespace fabric {
 
@@ -62,7 +63,8 @@ bool OneShotGroups::before_the_init() {
 
 Status OneShotGroups::find(const std::string& name, const Limits& wanted,
                            const std::string& mounts) {
-  const bool any = wanted.memory_bytes != 0 || wanted.cpu_millicores != 0 || wanted.pids != 0;
+  const bool any = wanted.memory_bytes != 0 || wanted.cpu_millicores != 0 || wanted.pids != 0 ||
+                   wanted.io_weight != 0;
   if (!any) return {};
   WantedGroups groups;
   groups.memory = wanted.memory_bytes != 0;
@@ -78,7 +80,7 @@ Status OneShotGroups::enforce(const Limits& limits, std::optional<uint32_t> uid)
   if (host_.mode == CgroupMode::none) return {};
   if (host_.mode == CgroupMode::v2) {
     made_ = TRY(make_sandbox_cgroup(host_, k_group, limits, 1, uid));
-    return {};
+    return check_io_weight_in_force(host_, k_group, limits.io_weight);
   }
   if (limits.memory_bytes != 0) {
     const Fd& memory = host_.memory.directory;
@@ -89,7 +91,12 @@ Status OneShotGroups::enforce(const Limits& limits, std::optional<uint32_t> uid)
   if (limits.cpu_millicores != 0)
     TRY_STATUS(set(host_.cpu.directory, "cpu.cfs_quota_us", cpu_quota_us(limits)));
   if (limits.pids != 0) TRY_STATUS(set(host_.pids.directory, "pids.max", limits.pids));
-  return {};
+  if (limits.io_weight == 0) return {};
+  weighted_ = true;
+  SandboxCgroup weighted;
+  TRY_STATUS(set_io_weight(host_, k_group, limits.io_weight, weighted));
+  for (Fd& join : weighted.join) joins_.push_back(std::move(join));
+  return check_io_weight_in_force(host_, k_group, limits.io_weight);
 }
 
 Status OneShotGroups::hand_over(uint32_t uid, uint32_t gid) const {
@@ -107,11 +114,9 @@ Status OneShotGroups::add_parts(uint64_t& flags, std::vector<int>& descriptors) 
     flags |= wire::k_part_memory;
     descriptors.push_back(host_.memory.directory.get());
   }
-  for (const CgroupBase* base : {&host_.cpu, &host_.pids}) {
-    if (!*base) continue;
-    joins_.push_back(TRY(open_at(base->directory, "tasks", O_WRONLY)));
-    descriptors.push_back(joins_.back().get());
-  }
+  for (const CgroupBase* base : {&host_.cpu, &host_.pids})
+    if (*base) joins_.push_back(TRY(open_at(base->directory, "tasks", O_WRONLY)));
+  for (const Fd& join : joins_) descriptors.push_back(join.get());
   return {};
 }
 
@@ -124,6 +129,10 @@ void OneShotGroups::remove() {
     leave_cgroup_host(host_);
   else
     for (const CgroupBase* base : host_.all()) remove_group(base->path);
+  if (weighted_)
+    for (const std::string& path : {host_.blkio_path + "/" + k_group, host_.blkio_path})
+      remove_group(path);
+  weighted_ = false;
   host_ = CgroupHost{};
 }
 

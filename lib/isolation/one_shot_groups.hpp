@@ -48,6 +48,7 @@ class OneShotGroups {
   CgroupHost host_;
   std::optional<SandboxCgroup> made_;
   std::vector<Fd> joins_;
+  bool weighted_ = false;  // v1: there is a group in the blkio hierarchy
 };
 
 }  // namespace fabric

@@ -170,7 +170,7 @@ PYTHON
 
 @test "what is not built yet is refused with 9, and not ignored" {
   outside
-  run -9 --separate-stderr box --disk 1M -- true
+  run -9 --separate-stderr box --output-rate 1M -- true
   run -9 --separate-stderr box --isolation container -- true
 }
 

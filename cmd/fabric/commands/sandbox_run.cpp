@@ -160,6 +160,9 @@ int exit_code_of(const AttemptExit& exit, const Options& options) {
       note("killed: it needed more memory than " + human_size(options.sandbox.limits.memory_bytes) +
            " (--memory)");
       break;
+    case EndReason::disk:
+      note("killed: " + exit.message + " (--disk)");
+      break;
     default:
       break;
   }
@@ -225,6 +228,14 @@ const Command k_sandbox_run_command{
     "to it.\n\n"
     "Standard input, output and error are the command's own, without anything in between, and so "
     "is the terminal. Signals are passed on. When fabric dies, everything in the sandbox dies.\n\n"
+    "With --egress, --publish or --inject an egress process of its own runs as long as the "
+    "command, "
+    "as an ordinary user without capabilities. What it refused is said on standard error at the "
+    "end, with the option that would allow it. Ports are published without a policy asked: whoever "
+    "types the command may listen on the host himself.\n\n"
+    "With --disk the directory that is /work is measured while the command runs; who passes the "
+    "limit is killed. --output-rate is refused, for nothing is in between to hold the output "
+    "up.\n\n"
     "The exit code is the command's: 128+n when signal n ended it, 8 when it ran too long, 126 "
     "when "
     "it could not be started, 127 when it was not found, 9 when this machine cannot build what was "
