@@ -95,6 +95,7 @@ struct OneCommand {
 struct OneEnd {
   AttemptExit exit;
   std::vector<std::string> degraded;
+  std::vector<LearnedUse> learned = {};  // with options.learn
 };
 
 struct ResourceUsage {
