@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "init.hpp"
+#include "learn.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -112,6 +113,18 @@ Sent send_denials(Init& init) {
   return Sent::yes;
 }
 
+// Likewise: of the attempt that ended all is known then.
+Sent send_learned(Init& init) {
+  wire::Header header;
+  const char* path = nullptr;
+  while (next_learned(header, path)) {
+    const Sent sent = send_packet(init, header, path, -1);
+    if (sent != Sent::yes) return sent;
+    learned_sent(header);
+  }
+  return Sent::yes;
+}
+
 Sent send_exits(Init& init) {
   // In the order in which they happened.
   for (;;) {
@@ -152,6 +165,7 @@ Sent send_all(Init& init) {
       },
       &context);
   if (context.sent == Sent::yes) context.sent = send_denials(init);
+  if (context.sent == Sent::yes) context.sent = send_learned(init);
   return context.sent == Sent::yes ? send_exits(init) : context.sent;
 }
 

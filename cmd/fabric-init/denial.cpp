@@ -14,6 +14,7 @@
 
 #include "init.hpp"
 #include "isolation/bpf_run.hpp"
+#include "learn.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -24,9 +25,10 @@ constexpr uint32_t k_result_mask = 0xffff0000;  // linux/seccomp.h
 constexpr uint32_t k_result_errno = 0x00050000;
 constexpr uint32_t k_result_notify = 0x7fc00000;
 constexpr uint32_t k_result_trace = 0x7ff00000;
+constexpr uint32_t k_continue = 1;
 constexpr unsigned k_set_filter = 1, k_new_listener = 8, k_wait_killable = 32;
 constexpr size_t k_most_instructions = 4096;
-constexpr int k_answers_a_round = 32;
+constexpr int k_answers_a_round = 32, k_answers_while_learning = 1024;
 
 struct Notification {  // struct seccomp_notif
   uint64_t id;
@@ -44,7 +46,9 @@ constexpr unsigned long k_answer = _IOWR('!', 1, Answer);
 constexpr unsigned long k_still_waits = _IOW('!', 2, uint64_t);
 
 // As the spec has it, with the results that the kernel is to act upon.
-wire::Instruction notifying[k_most_instructions], silent[k_most_instructions];
+constexpr size_t k_most_before = 16;
+wire::Instruction notifying[k_most_before + k_most_instructions], silent[k_most_instructions];
+size_t before = 0;          // instructions of ours in front
 int sockets[2] = {-1, -1};  // of init, of the process of a task
 
 int control(int listener, unsigned long request, void* argument) {
@@ -60,9 +64,34 @@ int32_t error_of(const Spec& spec, uint32_t rule) {
   return rule < spec.head->denial_count ? spec.denials[rule].error : EPERM;
 }
 
+bool goes_on(const Spec& spec, uint32_t rule) {
+  return rule < spec.head->denial_count && spec.denials[rule].report == wire::k_goes_on;
+}
+
+// The process of a task executes its command while we wait for that: then nobody answers. It is
+// known by the place of its arguments, which are in our memory. An agent that makes up the same
+// number gets an execve() that is not noted.
+void let_start(char** arguments) {
+  const auto at = reinterpret_cast<uint64_t>(arguments);
+  constexpr uint32_t k_allow = 0x7fff0000, k_x86_64 = 0xc000003e;
+  const wire::Instruction program[] = {
+      {bpf::k_load_word, 0, 0, 4},
+      {bpf::k_jump_equal, 0, 7, k_x86_64},
+      {bpf::k_load_word, 0, 0, 0},
+      {bpf::k_jump_equal, 0, 5, SYS_execve},
+      {bpf::k_load_word, 0, 0, 24},  // the lower half of the second argument
+      {bpf::k_jump_equal, 0, 3, static_cast<uint32_t>(at)},
+      {bpf::k_load_word, 0, 0, 28},
+      {bpf::k_jump_equal, 0, 1, static_cast<uint32_t>(at >> 32)},
+      {bpf::k_return, 0, 0, k_allow},
+  };
+  before = sizeof program / sizeof *program;
+  memcpy(notifying, program, sizeof program);
+}
+
 // Of one command nobody is there to be told.
 bool reported(const Spec& spec, uint32_t rule) {
-  return rule < spec.head->denial_count && spec.denials[rule].report != 0 &&
+  return rule < spec.head->denial_count && spec.denials[rule].report == 1 &&
          !spec.has(wire::k_one_shot);
 }
 
@@ -159,6 +188,12 @@ bool answer_one(Init& init, Slot& slot) {
   if (control(slot.denials, k_receive, &said) < 0) return errno == EINTR || errno == ENOENT;
   const uint32_t result = run_bpf(init.spec.filter, init.spec.head->filter_count, said.call);
   const uint32_t rule = (result & k_result_mask) == k_result_trace ? result & 0xffff : ~0U;
+  if (goes_on(init.spec, rule)) {
+    learn_call(init.spec, slot, said.pid, said.call);
+    Answer go_on{said.id, 0, 0, k_continue};
+    control(slot.denials, k_answer, &go_on);
+    return true;
+  }
   if (reported(init.spec, rule)) note(init, slot, said, rule);
   Answer answer{said.id, 0, -error_of(init.spec, rule), 0};
   control(slot.denials, k_answer, &answer);  // ENOENT: it was killed meanwhile
@@ -167,16 +202,19 @@ bool answer_one(Init& init, Slot& slot) {
 
 }  // namespace
 
-void prepare_filter(const Spec& spec) {
+void prepare_filter(const Spec& spec, char** arguments) {
   bool any = false;
+  if (learns(spec)) let_start(arguments);
   for (uint32_t i = 0; i < spec.head->filter_count && i < k_most_instructions; ++i) {
-    notifying[i] = silent[i] = spec.filter[i];
+    wire::Instruction& notified = notifying[before + i];
+    notified = silent[i] = spec.filter[i];
     const wire::Instruction& from = spec.filter[i];
     if (from.code != bpf::k_return || (from.k & k_result_mask) != k_result_trace) continue;
     const uint32_t rule = from.k & 0xffff;
     silent[i].k = k_result_errno | static_cast<uint32_t>(error_of(spec, rule));
-    notifying[i].k = reported(spec, rule) ? k_result_notify : silent[i].k;
-    any = any || reported(spec, rule);
+    const bool told = reported(spec, rule) || goes_on(spec, rule);
+    notified.k = told ? k_result_notify : silent[i].k;
+    any = any || told;
   }
   if (any && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
     refuse("preparing to hear of denied calls", "", errno);
@@ -187,15 +225,16 @@ int denial_socket() { return sockets[1]; }
 // EBUSY: fabric itself runs below a filter with a listener, and there can be one only. EINVAL: the
 // kernel is older than 5.19, and an answer under way can be interrupted by signals.
 bool install_filter(const Spec& spec, int socket) {
-  Program program{static_cast<unsigned short>(spec.head->filter_count), notifying};
+  Program program{static_cast<unsigned short>(before + spec.head->filter_count), notifying};
   long listener = -1;
   if (socket >= 0) {
     listener = syscall(SYS_seccomp, k_set_filter, k_new_listener | k_wait_killable, &program);
     if (listener < 0 && errno == EINVAL)
       listener = syscall(SYS_seccomp, k_set_filter, k_new_listener, &program);
   }
+  if (listener < 0 && learns(spec)) return false;
   if (listener < 0) {
-    program.filter = silent;
+    program = {static_cast<unsigned short>(spec.head->filter_count), silent};
     if (syscall(SYS_seccomp, k_set_filter, 0, &program) != 0) return false;
   }
   if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 2) return false;
@@ -212,7 +251,8 @@ void answer_denials(Init& init, uint32_t number, bool ended) {
     slot.denials = -1;
     return;
   }
-  for (int i = 0; i < k_answers_a_round; ++i) {
+  const int most = learns(init.spec) ? k_answers_while_learning : k_answers_a_round;
+  for (int i = 0; i < most; ++i) {
     // Receiving without anybody who waits would block.
     pollfd ask{slot.denials, POLLIN, 0};
     if (poll(&ask, 1, 0) != 1 || (ask.revents & POLLIN) == 0 || !answer_one(init, slot)) return;

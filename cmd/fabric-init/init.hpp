@@ -145,11 +145,13 @@ struct StartMessage {
 };
 void start_attempt(Init& init, StartMessage& message);
 
+char** task_arguments();
+
 // denial.cpp
 bool install_filter(const Spec& spec, int socket);  // in the process of a task
 int denial_socket();                                // its end of a socket pair; -1: not needed
-void prepare_filter(const Spec& spec);
-int take_listener();  // what the process sent back; -1: nothing
+void prepare_filter(const Spec& spec, char** arguments);  // of the commands that we execute
+int take_listener();                                      // what the process sent back; -1: nothing
 void answer_denials(Init& init, uint32_t slot, bool ended);
 void hurry_denials(Init& init, uint64_t attempt);  // it ends: tell the rest now
 int64_t next_denial(const Init& init);             // when one is due

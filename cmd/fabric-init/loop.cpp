@@ -157,7 +157,7 @@ void run(Init& init) {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_SETMASK, &child, nullptr);
-  prepare_filter(init.spec);
+  prepare_filter(init.spec, task_arguments());
   init.epoll = epoll_create1(EPOLL_CLOEXEC);
   init.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   init.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

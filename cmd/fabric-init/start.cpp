@@ -10,6 +10,7 @@
 #include "build.hpp"
 #include "init.hpp"
 #include "isolation/clone_process.hpp"
+#include "learn.hpp"
 #include "limits.hpp"
 #include "lookup.hpp"
 #include "paths.hpp"
@@ -29,6 +30,7 @@ struct Child {
   int stdio[3];
   int domain;                    // see enter_attempt_domain()
   int exec_error = ENOENT;       // the best so far: EACCES is better news
+  char path[4096] = {};          // that was tried last
   const char* failed = nullptr;  // what, when it is not the exec
   int error = 0;                 // stays 0 when the exec succeeds: memory is shared until then
 };
@@ -41,6 +43,7 @@ int child_fail(Child& child, const char* what) {
 
 bool try_exec(const char* path, void* context) {
   auto& child = *static_cast<Child*>(context);
+  strncpy(child.path, path, sizeof child.path - 1);
   execve(path, child.argv, child.envp);
   if (errno == ENOENT || errno == ENOTDIR) return true;
   child.exec_error = errno;
@@ -253,6 +256,7 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
   slot.throttled_before_ns = before.throttled_ns;
   slot.refused_before = before.pids_refused;
   publish_slot(init, number);
+  learn_command(init.spec, slot, child.path);
   if (slot.denials >= 0) watch(init, slot.denials, Source::denial, number, EPOLLIN);
   if (direct) return;  // the caller of start_attempt() closes our copies of its descriptors
   slot.input.file = message.fds[0];
@@ -280,6 +284,8 @@ void begin(Init& init, uint32_t number, StartMessage& message) {
 }
 
 }  // namespace
+
+char** task_arguments() { return strings; }
 
 void start_attempt(Init& init, StartMessage& message) {
   const wire::StartHead& head = message.head;

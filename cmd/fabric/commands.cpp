@@ -9,8 +9,8 @@ const Command* const k_commands[] = {
     &k_init_command, &k_trust_command, &k_up_command, &k_down_command, &k_status_command,
     &k_top_command,
     // agents
-    &k_spawn_command, &k_reload_command, &k_terminate_command, &k_agents_command, &k_stats_command,
-    &k_violations_command, &k_sandbox_run_command,
+    &k_spawn_command, &k_learned_command, &k_reload_command, &k_terminate_command,
+    &k_agents_command, &k_stats_command, &k_violations_command, &k_sandbox_run_command,
     // tasks
     &k_schedule_command, &k_run_command, &k_tasks_command, &k_wait_command, &k_result_command,
     &k_logs_command, &k_cancel_command, &k_requeue_command, &k_retry_command, &k_events_command,

@@ -16,6 +16,6 @@ extern const Command k_init_command, k_trust_command, k_up_command, k_down_comma
     k_store_compact_command, k_doctor_command, k_completion_command, k_version_command,
     k_help_command, k_top_command, k_sandbox_run_command, k_stats_command, k_violations_command;
 
-extern const Command k_reload_command;
+extern const Command k_reload_command, k_learned_command;
 
 }  // namespace fabric::cmd

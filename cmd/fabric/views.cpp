@@ -171,6 +171,7 @@ std::string agents_table(const std::vector<AgentView>& agents) {
     const bool unhealthy = agent.health == Health::unhealthy;
     std::string state(unhealthy ? to_string(agent.health) : to_string(view.shown_state()));
     if (!agent.degraded.empty()) state += ", weaker";
+    if (agent.definition.sandbox.learn) state += ", learning";
     const uint64_t failed = view.tasks.failed + view.tasks.timed_out;
     table.add({agent.definition.id,
                {state, unhealthy                 ? Colour::red
@@ -201,6 +202,12 @@ std::string agent_facts(const AgentView& view, WallTime now) {
   if (definition.kind != AgentKind::external) {
     facts.add("isolation", std::string(to_string(definition.isolation)));
     facts.add("limits", limits_in_words(definition.limits));
+    if (!definition.sandbox.egress.empty())
+      facts.add("egress", join(definition.sandbox.egress, ", "));
+    if (definition.sandbox.learn)
+      facts.add("learning",
+                "sees the host's files and public hosts; see: fabric learned " + definition.id,
+                Colour::yellow);
     for (const std::string& weaker : view.agent.degraded)
       facts.add("weaker", weaker, Colour::yellow);
   }

@@ -29,6 +29,10 @@ struct Workspace {
   [[nodiscard]] std::string logs_dir(const std::string& agent) const {
     return state_dir() + "/logs/" + agent;
   }
+  // What an agent that learned turned out to need (fabric-learned(1)).
+  [[nodiscard]] std::string learned_file(const std::string& agent) const {
+    return agent_state_dir(agent) + "/learned.toml";
+  }
   [[nodiscard]] std::string agent_state_dir(const std::string& agent) const {
     return state_dir() + "/agents/" + agent;
   }

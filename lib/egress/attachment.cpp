@@ -63,6 +63,7 @@ Result<Attachment> read_attachment(const json::Value& message, std::vector<Fd> f
   const int64_t rate = json::get_int(message, "rate").value_or(0);
   const int64_t connections = json::get_int(message, "connections").value_or(0);
   out.rate = rate > 0 ? static_cast<uint64_t>(rate) : 0;
+  out.learn = json::get_bool(message, "learn").value_or(false);
   if (connections > 0)
     out.connections = static_cast<uint32_t>(std::min(connections, k_most_connections));
   TRY_STATUS(each_rule(message, "publish", fds, [&](std::string_view text, Fd fd) -> Status {

@@ -94,6 +94,9 @@ void Flow::begin(const Target& target) {
 void Flow::dialled(Fd server, const Dial::Failure&) {
   server_ = std::move(server);
   active_ = engine_.loop.now();
+  host_.reached(
+      target_.name, target_.port,
+      classify(dial_->address(), engine_.resolver.own_addresses()) != AddressClass::is_public);
   if (entry_ == Entry::socks) down_.prepend(Socks5::reply(SocksReply::succeeded));
   if (entry_ == Entry::http_proxy) down_.prepend(std::exchange(answer_on_connect_, {}));
   watch(server_);

@@ -35,6 +35,8 @@ class Host {
   [[nodiscard]] virtual const RuleSet& rules() const = 0;
   [[nodiscard]] virtual uint64_t number() const = 0;  // unique in the process
   virtual void refused(const Refusal& refusal) = 0;
+  // A connection to it stands.
+  virtual void reached(const std::string& host, uint16_t port, bool is_private) = 0;
   virtual std::shared_ptr<HostMeter> meter(const std::string& host) = 0;
   // How much may be moved now, at most `wanted`; with 0 the connection is resumed later.
   virtual size_t allowance(Connection& connection, size_t wanted) = 0;

@@ -57,6 +57,21 @@ void Reporter::add_refusal(const std::string& sandbox, const Refusal& refusal, u
   add(sequence, w.take());
 }
 
+void Reporter::reached(const std::string& sandbox, const std::string& host, uint16_t port,
+                       bool is_private) {
+  json::Writer w;
+  const uint64_t sequence = next_++;
+  w.begin_object()
+      .field("type", "reached")
+      .field("sequence", sequence)
+      .field("sandbox", sandbox)
+      .field("host", host)
+      .field("port", port)
+      .field("private", is_private)
+      .end_object();
+  add(sequence, w.take());
+}
+
 std::shared_ptr<HostMeter> Reporter::meter(const std::string& sandbox, const std::string& host) {
   auto& meters = meters_[sandbox];
   const auto found = meters.find(host);

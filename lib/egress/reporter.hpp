@@ -34,6 +34,7 @@ class Reporter {
   explicit Reporter(const Clock& clock) : clock_(clock) {}
 
   void refused(const std::string& sandbox, const Refusal& refusal);
+  void reached(const std::string& sandbox, const std::string& host, uint16_t port, bool is_private);
   std::shared_ptr<HostMeter> meter(const std::string& sandbox, const std::string& host);
   void forget(const std::string& sandbox);  // after a last tick()
 

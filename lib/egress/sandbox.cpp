@@ -16,6 +16,7 @@ constexpr std::string_view k_inject_suffix = ".inject";
 // nothing is asked outside before a connection.
 constexpr size_t k_wild_bytes = 63;
 constexpr int k_wild_labels = 8;
+constexpr size_t k_most_reached = 4096;
 constexpr int64_t k_second = 1000000000;
 
 uint64_t next_number() {
@@ -165,6 +166,13 @@ bool Sandbox::has_room() {
 
 void Sandbox::refused(const Refusal& refusal) {
   engine_.reporter.refused(attachment_.sandbox, refusal);
+}
+
+void Sandbox::reached(const std::string& host, uint16_t port, bool is_private) {
+  if (!attachment_.learn || reached_.size() >= k_most_reached) return;
+  const std::string place = host + ' ' + std::to_string(port) + (is_private ? " private" : "");
+  if (reached_.insert(place).second)
+    engine_.reporter.reached(attachment_.sandbox, host, port, is_private);
 }
 
 std::shared_ptr<HostMeter> Sandbox::meter(const std::string& host) {

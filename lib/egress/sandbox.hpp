@@ -25,6 +25,7 @@ struct Attachment {
   std::vector<Injection> injections;
   uint64_t rate = 0;  // bytes a second, both directions together; 0: no limit
   uint32_t connections = 256;
+  bool learn = false;  // tell where it connects to
   Fd link;
 };
 
@@ -48,6 +49,7 @@ class Sandbox final : public Host, public std::enable_shared_from_this<Sandbox> 
   [[nodiscard]] const RuleSet& rules() const override { return rules_; }
   [[nodiscard]] uint64_t number() const override { return number_; }
   void refused(const Refusal& refusal) override;
+  void reached(const std::string& host, uint16_t port, bool is_private) override;
   std::shared_ptr<HostMeter> meter(const std::string& host) override;
   size_t allowance(Connection& connection, size_t wanted) override;
   void spent(size_t bytes) override;
@@ -72,7 +74,8 @@ class Sandbox final : public Host, public std::enable_shared_from_this<Sandbox> 
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<Published> published_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
-  std::unordered_set<Connection*> parked_;  // wait for rate
+  std::unordered_set<std::string> reached_;  // was told already; only while it learns
+  std::unordered_set<Connection*> parked_;   // wait for rate
   int64_t tokens_ = 0;
   MonoTime refilled_{};
 };

@@ -82,7 +82,7 @@ json::Writer begin(const char* type) {
 std::string encode_attach(const EgressAttachment& attachment, const EgressDescriptors& sent) {
   json::Writer w = begin("attach");
   w.field("sandbox", attachment.sandbox).field("generation", attachment.generation);
-  w.field("agent", attachment.agent);
+  w.field("agent", attachment.agent).field("learn", attachment.learn);
   write_list(w, "rules", attachment.rules);
   write_sent(w, "publish", attachment.publish, sent.publish);
   write_sent(w, "inject", attachment.inject, sent.inject);
@@ -117,6 +117,10 @@ Result<EgressMessage> decode_egress_message(std::string_view packet) {
   }
   if (type == "refused") return refused_of(object);
   if (type == "usage") return usage_of(object);
+  if (type == "reached")
+    return EgressReached{count_of(object, "sequence"), text_of(object, "sandbox"),
+                         text_of(object, "host"), json::get_int(object, "port").value_or(0),
+                         json::get_bool(object, "private").value_or(true)};
   return EgressMessage{};
 }
 

@@ -23,6 +23,7 @@ struct EgressAttachment {
   std::vector<std::string> rules;    // EgressRule
   std::vector<std::string> publish;  // PublishRule
   std::vector<std::string> inject;   // InjectRule
+  bool learn = false;                // it is to say what is reached
 };
 
 struct EgressHello {
@@ -51,8 +52,15 @@ struct EgressUsage {
   std::string sandbox, host;
   uint64_t in_bytes = 0, out_bytes = 0, connections = 0;
 };
-using EgressMessage =
-    std::variant<std::monostate, EgressHello, EgressAttached, EgressRefused, EgressUsage>;
+// Of a sandbox that learns: once for each host and port.
+struct EgressReached {
+  uint64_t sequence = 0;
+  std::string sandbox, host;
+  int64_t port = 0;
+  bool is_private = false;
+};
+using EgressMessage = std::variant<std::monostate, EgressHello, EgressAttached, EgressRefused,
+                                   EgressUsage, EgressReached>;
 
 // Indices of descriptors sent along, in the order of the rules; -1: left out.
 struct EgressDescriptors {

@@ -42,7 +42,14 @@ std::string network_of(const EgressRule& rule) {
 }  // namespace
 
 bool wants_egress(const SandboxOptions& options) {
-  return !options.egress.empty() || !options.publish.empty() || !options.inject.empty();
+  return options.learn || !options.egress.empty() || !options.publish.empty() ||
+         !options.inject.empty();
+}
+
+std::vector<std::string> egress_in_force(const SandboxOptions& options) {
+  std::vector<std::string> rules = options.egress;
+  if (options.learn) rules.emplace_back("*:*");
+  return rules;
 }
 
 std::string egress_networks(const SandboxOptions& options) {
@@ -51,7 +58,7 @@ std::string egress_networks(const SandboxOptions& options) {
     if (!list.empty()) list += ' ';
     list += network;
   };
-  for (const std::string& text : options.egress) {
+  for (const std::string& text : egress_in_force(options)) {
     Result<EgressRule> rule = parse_egress_rule(text);
     if (!rule || rule->refuse) continue;
     if (rule->kind == EgressRule::Kind::everything) {

@@ -98,6 +98,10 @@ Status check_spec(const SandboxSpec& spec, const HostFeatures& features) {
   if (!spec.options.publish.empty() && !spec.options.publish_allowed)
     return fail(ErrorCode::denied, "publishing ports is not allowed here",
                 "set publish_allowed = true below [agent.isolation] in fabric.toml");
+  if (spec.options.learn && spec.level != IsolationLevel::process)
+    return fail(ErrorCode::unavailable,
+                "what an agent needs is learned at isolation level process only",
+                "leave --learn out, or use isolation level process");
   if (spec.level == IsolationLevel::none && wants_egress(spec.options))
     return fail(ErrorCode::unavailable,
                 "rules of egress cannot hold at isolation level none: it has the host's network",

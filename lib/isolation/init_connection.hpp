@@ -98,7 +98,15 @@ struct DeniedCall {
   std::string rule;                     // name of the group of the policy
   uint32_t count = 1;
 };
-using InitEvent = std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine, DeniedCall>;
+// What a sandbox that learns was used for. Told once, and lost with the connection.
+struct LearnedUse {
+  AttemptId attempt = 0;
+  uint32_t kind = 0;  // wire::LearnedKind
+  int call = 0;
+  std::string path;
+};
+using InitEvent =
+    std::variant<InitState, AttemptStarted, AttemptExit, WorkerLine, DeniedCall, LearnedUse>;
 
 constexpr size_t k_max_line = size_t{1} << 20;
 constexpr size_t k_max_start_bytes = size_t{128} << 10;  // argv and env together

@@ -171,6 +171,14 @@ Result<std::optional<InitEvent>> EventAssembler::take(std::string_view packet) {
       if (body.size() != sizeof record || !copy_from(body, record)) return malformed("violation");
       return InitEvent{to_denied_call(record)};
     }
+    case wire::k_learned: {
+      LearnedUse use{header.attempt, static_cast<uint32_t>(header.value & 0xffffffff),
+                     static_cast<int>(header.value >> 32), std::string(body)};
+      const bool path = use.kind >= wire::k_learned_read && use.kind < wire::k_learned_call;
+      if (path ? !body.starts_with('/') : use.kind != wire::k_learned_call || !body.empty())
+        return malformed("use");
+      return InitEvent{std::move(use)};
+    }
     case wire::k_worker_line:
       return take_line(header, body);
     default:

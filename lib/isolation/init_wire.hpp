@@ -54,11 +54,12 @@ enum MessageType : uint16_t {
   // from outside was passed. Body: what the exits say.
   k_over_limit = 31,
   // init to supervisor
-  k_state = 32,   // body: StateEntry[]
-  k_started,      // value: pid in the init's namespace; with a pidfd where namespaces differ
-  k_exit,         // body: ExitRecord
-  k_worker_line,  // value: sequence
-  k_violation,    // body: ViolationRecord
+  k_state = 32,    // body: StateEntry[]
+  k_started,       // value: pid in the init's namespace; with a pidfd where namespaces differ
+  k_exit,          // body: ExitRecord
+  k_worker_line,   // value: sequence
+  k_violation,     // body: ViolationRecord
+  k_learned = 38,  // value: LearnedKind, and the number of the call above; body: the path
 };
 enum PacketFlags : uint16_t { k_more = 1, k_first = 2, k_truncated = 4 };
 
@@ -176,6 +177,16 @@ struct ViolationRecord {
 };
 static_assert(sizeof(ViolationRecord) == 160);
 
+// What a sandbox was used for, told once; lost with the connection.
+enum LearnedKind : uint32_t {
+  k_learned_read = 1,
+  k_learned_list,   // a directory
+  k_learned_write,  // was tried, outside of what it may change
+  k_learned_execute,
+  k_learned_withheld,  // is covered, though it is shown more than usual
+  k_learned_call,
+};
+
 // SPEC: SpecHead, MountOp[mount_count], Instruction[filter_count], DenialRule[denial_count],
 // text[text_size]. Strings are offsets into text, each NUL-terminated. Descriptors, in this order:
 // listening socket, journal, the work tree (k_work_tree), at level container those of
@@ -200,6 +211,7 @@ enum SpecFlags : uint32_t {
   k_pids_events = 1U << 17,
   k_terminal = 1U << 18,   // the command keeps the session of its maker, for job control
   k_container = 1U << 24,  // level container: a root of its own, see ContainerHead
+  k_learn = 1U << 25,      // calls that the filter tells of are noted, and go on
 };
 // Level container. The root is an overlay: what fabric puts in (mount points, files of /etc), on
 // top of the lower directory, beneath the upper one, to which all changes go.
@@ -285,6 +297,7 @@ enum MountArgument : uint32_t {
   k_cover_open = 8,  // directories for further trees can be made in it
   k_make = 16,       // k_cover, k_no_write: a directory is made where nothing is
   k_pattern_hides = 32,
+  k_shown_to_learn = 64,  // of k_bind_dir, k_bind_file, k_symlink: there only while it learns
 };
 constexpr uint32_t k_max_trees = 64;
 // Bits of Landlock as of its fifth version; the init leaves out what the kernel does not know.
@@ -318,9 +331,10 @@ struct DenialRule {
   uint32_t name;
   int32_t error;
   uint32_t arguments;  // bits of those that tell one denial from another
-  uint32_t report;
+  uint32_t report;     // 0: denied silently, 1: told, k_goes_on: noted (learn.cpp), not denied
 };
 static_assert(sizeof(DenialRule) == 16);
+constexpr uint32_t k_goes_on = 2;
 constexpr uint32_t k_max_denial_rules = 1024;
 
 }  // namespace fabric::wire

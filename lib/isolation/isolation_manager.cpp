@@ -23,6 +23,8 @@
 #include "isolation/io_weight.hpp"
 #include "isolation/isolation_state.hpp"
 #include "isolation/launcher.hpp"
+#include "isolation/learning_filter.hpp"
+#include "isolation/learning_view.hpp"
 #include "isolation/namespace_refusal.hpp"
 #include "isolation/path_plan.hpp"
 #include "isolation/placeholders.hpp"
@@ -196,10 +198,15 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
       init.networks = egress_networks(spec.options);
     }
     init.filter = TRY(policies.get(spec.options.seccomp));
+    if (spec.options.learn) {
+      init.flags |= wire::k_learn;
+      init.filter = std::make_shared<const SeccompFilter>(TRY(make_learning_filter()));
+    }
     if (container != nullptr)
       TRY_STATUS(describe_container(*container, spec, init));
     else
       init.mounts = make_sandbox_plan(host_plan, agent.uid, agent.gid, spec.limits);
+    if (spec.options.learn) show_the_host(init.mounts, spec.options, spec.workspace);
     for (MountStep step : paths.steps) {
       if (step.kind == wire::k_tree && self.uid == 0) step.argument |= wire::k_tree_given;
       init.mounts.push_back(std::move(step));

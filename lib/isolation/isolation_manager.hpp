@@ -104,6 +104,7 @@ struct OneEnd {
   std::vector<std::string> degraded;
   std::vector<EgressRefused> refused;  // each once, with its count
   bool egress_died = false;            // and was started again
+  std::vector<LearnedUse> learned = {};  // with options.learn
 };
 
 struct ResourceUsage {

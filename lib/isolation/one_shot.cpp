@@ -115,9 +115,9 @@ Status send_start(const Fd& socket, const OneCommand& command) {
   return send(socket, TRY(encode_start(start, flags)), {0, 1, 2});
 }
 
-// What the init says at last.
-Result<AttemptExit> read_end(const Fd& socket) {
-  std::array<char, 1024> packet{};
+// What the init says at last. nullopt: that was something else.
+Result<std::optional<AttemptExit>> read_end(const Fd& socket, std::vector<LearnedUse>& learned) {
+  std::array<char, wire::k_max_packet> packet;
   const ssize_t got = ::recv(socket.get(), packet.data(), packet.size(), 0);
   wire::Header header{};
   if (got < static_cast<ssize_t>(sizeof header))
@@ -128,9 +128,15 @@ Result<AttemptExit> read_end(const Fd& socket) {
                               static_cast<size_t>(got) - sizeof header);
   if (header.type == wire::k_failed)
     return fail(init_refusal(std::string(body), static_cast<int>(header.value)));
+  if (header.type == wire::k_learned) {
+    const auto event = TRY(EventAssembler().take({packet.data(), static_cast<size_t>(got)}));
+    if (const auto* use = event ? std::get_if<LearnedUse>(&*event) : nullptr)
+      learned.push_back(*use);
+    return std::nullopt;
+  }
   auto exit = header.type == wire::k_exit ? decode_exit(body) : std::nullopt;
   if (!exit) return fail(ErrorCode::failed, "fabric-init sent a malformed packet");
-  return *std::move(exit);
+  return exit;
 }
 
 // So that /dev/stderr and its like can be opened, as scripts do: a pipe belongs to who made it, and
@@ -230,7 +236,8 @@ class Run {
     for (;;) {
       ask[2].fd = egress_ ? egress_->fd() : -1;
       if (::poll(ask.data(), ask.size(), look) < 0) continue;
-      if (ask[0].revents != 0) return read_end(ours_);
+      if (ask[0].revents != 0)
+        if (auto end = TRY(read_end(ours_, end_.learned))) return *std::move(end);
       while (const int number = signals_.next())
         TRY_STATUS(send(
             ours_, encode_message(wire::k_signal, k_attempt, static_cast<uint64_t>(number)), {}));
@@ -334,6 +341,10 @@ class Run {
     state.features.landlock_abi = cheap_features({}).landlock_abi;
     InitSpec spec = TRY(state.describe(asked_, paths_, agent, container_ ? &*container_ : nullptr));
     spec.flags |= wire::k_one_shot;
+    if (asked_.options.learn) {  // there is nobody who would carry its connections
+      spec.flags &= ~uint32_t{wire::k_egress};
+      spec.networks.clear();
+    }
     if (command_.terminal) spec.flags |= wire::k_terminal;
     if (groups_.hold_the_init()) {  // describe() knows of none
       spec.flags &= ~uint32_t{wire::k_cgroup_namespace};

@@ -21,6 +21,7 @@ struct SeccompRule {
   int error = 0;
   uint32_t arguments = 0;  // bits of those that its conditions look at
   bool report = true;
+  bool goes_on = false;  // not denied: noted, see learning_filter.hpp
 };
 
 struct SeccompFilter {

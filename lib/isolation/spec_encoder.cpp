@@ -83,7 +83,8 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   if (spec.filter != nullptr) {
     head.filter_count = static_cast<uint32_t>(spec.filter->program.size());
     for (const SeccompRule& rule : spec.filter->rules)
-      denials.push_back({text.add(rule.name), rule.error, rule.arguments, rule.report ? 1U : 0U});
+      denials.push_back({text.add(rule.name), rule.error, rule.arguments,
+                         rule.goes_on ? wire::k_goes_on : uint32_t{rule.report}});
   }
   head.denial_count = static_cast<uint32_t>(denials.size());
   head.text_size = static_cast<uint32_t>(text.bytes().size());

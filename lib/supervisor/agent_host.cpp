@@ -22,7 +22,8 @@ AgentHost::AgentHost(TaskRunner::Context context, const Agent& agent, Sandbox sa
       connection_(std::make_shared<InitConnection>(std::move(sandbox.connection))),
       on_end_(std::move(on_end)),
       requeue_(hooks.requeue),
-      denied_(hooks.denied) {
+      denied_(hooks.denied),
+      learned_(hooks.learned) {
   runner_ = agent.definition.kind == AgentKind::worker
                 ? make_worker_runner(context_, agent, connection_, std::move(hooks))
                 : make_exec_runner(context_, agent, connection_, std::move(hooks));
@@ -87,6 +88,8 @@ void AgentHost::handle(const InitEvent& event) {
     runner_->on_line(*line);
   } else if (const auto* denied = std::get_if<DeniedCall>(&event)) {
     if (denied_) denied_(*denied);
+  } else if (const auto* used = std::get_if<LearnedUse>(&event)) {
+    if (learned_) learned_(*used);
   }
 }
 

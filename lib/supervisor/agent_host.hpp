@@ -66,6 +66,7 @@ class AgentHost {
   std::function<void(const Task&, AgentScheduler::Requeue, std::string, std::function<void()>)>
       requeue_;
   std::function<void(const DeniedCall&)> denied_;
+  std::function<void(const LearnedUse&)> learned_;
   EventLoop::TimerId end_timer_ = 0;
 };
 

@@ -78,7 +78,14 @@ TaskRunner::Hooks SupervisorCore::hooks_for(const std::string& id) {
   TaskRunner::Hooks hooks;
   hooks.finished = [this, id](const Task& task, Outcome outcome, std::function<void()> committed) {
     say_what_was_denied(id, task, outcome);
-    finish(task, std::make_shared<const Outcome>(std::move(outcome)), std::move(committed));
+    auto shared = std::make_shared<const Outcome>(std::move(outcome));
+    const Entry* entry = find(id);
+    if (!entry || !entry->agent.definition.sandbox.learn)
+      return finish(task, std::move(shared), std::move(committed));
+    // Who is told that it ended can read what was learned of it.
+    egress_->read_now();
+    learner_->run_ended(entry->agent,
+                        [this, task, shared, committed] { finish(task, shared, committed); });
   };
   hooks.requeue = [this](const Task& task, AgentScheduler::Requeue why, std::string detail,
                          std::function<void()> done) {
@@ -91,6 +98,9 @@ TaskRunner::Hooks SupervisorCore::hooks_for(const std::string& id) {
     add_usage(task, usage, std::move(committed));
   };
   hooks.denied = [this, id](const DeniedCall& denied) { denied_call(id, denied); };
+  hooks.learned = [this, id](const LearnedUse& use) {
+    if (const Entry* entry = find(id)) learner_->add(entry->agent, use);
+  };
   hooks.heartbeat = [this, id] {
     if (Entry* entry = find(id)) entry->heartbeat_at = clock_.now();
   };
@@ -163,8 +173,7 @@ void SupervisorCore::launched(const std::string& id, Result<Sandbox> sandbox) {
   if (going_down_) entry.host->runner().set_going_down();
   Status begun = entry.host->begin_fresh();
   if (!begun) log::error("agent not watched", {{"agent", id}, {"error", begun.error().message}});
-  if (entry.terminating || entry.renewing || going_down_)
-    return entry.host->shut_down(Duration{});
+  if (entry.terminating || entry.renewing || going_down_) return entry.host->shut_down(Duration{});
   if (egress_link) return attach_new_sandbox(entry, std::move(egress_link));
   make_ready(entry);
 }
@@ -263,8 +272,7 @@ void SupervisorCore::host_ended(const std::string& id) {
   Entry* entry = find(id);
   if (!entry || !entry->host) return;
   if (disk_watch_) disk_watch_->remove(entry->host->identity().cgroup);
-  const bool expected =
-      entry->terminating || entry->renewing || going_down_ || entry->launch_error;
+  const bool expected = entry->terminating || entry->renewing || going_down_ || entry->launch_error;
   if (!expected) log::warn("sandbox ended by itself", {{"agent", id}});
   writer_->post(
       [id](store::WriteTxn&, Dispatcher& dispatcher) -> Status {
@@ -397,6 +405,7 @@ void SupervisorCore::remove_agent(const std::string& id) {
         for (Responder& waiter : entry->spawn_waiters)
           waiter.error({ErrorCode::failed, "agent " + id + " was terminated", ""});
         violations_->forget(entry->agent);
+        learner_->forget(id);
         agents_.erase(id);
         log::info("agent terminated", {{"agent", id}});
         check_down();

@@ -79,6 +79,7 @@ Status SupervisorCore::open() {
       [this](std::optional<WallTime> when) { wake_at(when); });
   violations_ = std::make_unique<ViolationLog>(*writer_, *loop_, clock_);
   launcher_ = std::make_unique<LauncherThread>(*isolation_, *loop_);
+  learner_ = std::make_unique<Learner>(workspace_, *loop_, *launcher_);
   open_egress();
   return {};
 }

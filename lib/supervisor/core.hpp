@@ -23,6 +23,7 @@
 #include "supervisor/control_server.hpp"
 #include "supervisor/egress_client.hpp"
 #include "supervisor/launcher_thread.hpp"
+#include "supervisor/learner.hpp"
 #include "supervisor/operations.hpp"
 #include "supervisor/pressure.hpp"
 #include "supervisor/store_thread.hpp"
@@ -176,6 +177,7 @@ class SupervisorCore {
   std::unique_ptr<EgressClient> egress_;
   std::unordered_map<std::string, MonoTime> egress_events_;
   std::unique_ptr<ViolationLog> violations_;
+  std::unique_ptr<Learner> learner_;
   // Last: their threads end before what they use goes.
   std::unique_ptr<StoreThread> writer_;
   std::unique_ptr<LauncherThread> launcher_;

@@ -30,6 +30,10 @@ void SupervisorCore::open_egress() {
   };
   hooks.refused = [this](const EgressRefused& refused) { egress_refused(refused); };
   hooks.usage = [this](const EgressUsage& usage) { egress_used(usage); };
+  hooks.reached = [this](const EgressReached& reached) {
+    if (const std::string* agent = agent_of_cgroup(reached.sandbox))
+      learner_->add_host(agents_.at(*agent).agent, reached.host, reached.port, reached.is_private);
+  };
   egress_ = std::make_unique<EgressClient>(*loop_, workspace_.run_dir() + "/egress.sock",
                                            std::move(hooks));
   egress_->find_living();
@@ -58,7 +62,8 @@ void SupervisorCore::attach_egress(const Agent& agent, Fd link, EgressClient::Do
   what.sandbox = agent.cgroup;
   what.generation = agent.generation;
   what.agent = agent.definition.id;
-  what.rules = agent.definition.sandbox.egress;
+  what.rules = egress_in_force(agent.definition.sandbox);
+  what.learn = agent.definition.sandbox.learn;
   what.publish = agent.definition.sandbox.publish;
   what.inject = agent.definition.sandbox.inject;
   auto new_link = [this, id = agent.definition.id, cgroup = agent.cgroup]() -> Result<Fd> {
@@ -142,7 +147,8 @@ void SupervisorCore::egress_changed(const operations::Context::NewRules& rules) 
   definition.egress_given = rules.given;
   log::info("egress rules changed", {{"agent", rules.agent}});
   if (entry->terminating || going_down_) return;
-  if (!rules.renew) return egress_->set_rules(entry->agent.cgroup, rules.egress);
+  if (!rules.renew)
+    return egress_->set_rules(entry->agent.cgroup, egress_in_force(definition.sandbox));
   entry->renewing = entry->host || entry->launching;
   if (entry->host && entry->host->runner().running() == 0) entry->host->shut_down(definition.grace);
 }

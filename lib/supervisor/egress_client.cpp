@@ -147,6 +147,9 @@ void EgressClient::handle(EgressMessage message) {
   } else if (const auto* usage = std::get_if<EgressUsage>(&message)) {
     to_acknowledge_ = std::max(to_acknowledge_, usage->sequence);
     if (hooks_.usage) hooks_.usage(*usage);
+  } else if (const auto* reached = std::get_if<EgressReached>(&message)) {
+    to_acknowledge_ = std::max(to_acknowledge_, reached->sequence);
+    if (hooks_.reached) hooks_.reached(*reached);
   }
 }
 
@@ -252,6 +255,10 @@ void EgressClient::set_rules(const std::string& sandbox, std::vector<std::string
   found->second.attachment.rules = std::move(rules);
   if (found->second.told && state_ == State::up)
     send(encode_rules(sandbox, found->second.attachment.rules));
+}
+
+void EgressClient::read_now() {
+  if (state_ == State::up) on_event(EPOLLIN);
 }
 
 void EgressClient::forget_unknown() {

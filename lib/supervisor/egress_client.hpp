@@ -27,6 +27,7 @@ class EgressClient {
     std::function<Result<Fd>(const std::string& agent, const std::string& rule)> secret;
     std::function<void(const EgressRefused&)> refused;
     std::function<void(const EgressUsage&)> usage;
+    std::function<void(const EgressReached&)> reached = {};
   };
   // Gives the init one end of a new link and returns the other.
   using NewLink = std::function<Result<Fd>()>;
@@ -46,6 +47,8 @@ class EgressClient {
   void detach(const std::string& sandbox);
   // Flows that the rules no longer allow are cut.
   void set_rules(const std::string& sandbox, std::vector<std::string> rules);
+  // What it has said already, before the loop comes to it.
+  void read_now();
   // Everything that lives was adopted: what the process carries beyond that is detached, now or as
   // soon as it has said what it carries.
   void forget_unknown();

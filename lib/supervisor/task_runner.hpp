@@ -43,6 +43,8 @@ class TaskRunner : public std::enable_shared_from_this<TaskRunner> {
     std::function<void()> heartbeat;
     // The sandbox denied something to a process of an attempt.
     std::function<void(const DeniedCall&)> denied;
+    // It learns, and was used for something.
+    std::function<void(const LearnedUse&)> learned = {};
     // The agent cannot go on (its worker dies again and again).
     std::function<void(std::string why)> broken;
   };

@@ -80,7 +80,8 @@ void SupervisorCore::ended_one(const std::string& agent_id, bool finished) {
   if (going_down_) check_down();
   // The end of the agent, or of its sandbox, waits for the ends of its tasks.
   Entry* entry = find(agent_id);
-  if (entry && (entry->terminating || entry->renewing) && entry->host && entry->host->runner().running() == 0)
+  if (entry && (entry->terminating || entry->renewing) && entry->host &&
+      entry->host->runner().running() == 0)
     entry->host->shut_down(entry->agent.definition.grace);
 }
 

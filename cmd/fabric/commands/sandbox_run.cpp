@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/fd.hpp"
 #include "base/size.hpp"
 #include "config/settings.hpp"
 #include "fabric/commands.hpp"
@@ -17,6 +18,7 @@
 #include "fabric/session.hpp"
 #include "fabric/text.hpp"
 #include "isolation/isolation_manager.hpp"
+#include "isolation/learned_policy.hpp"
 #include "isolation/runtime_hints.hpp"
 #include "model/sandbox_rules.hpp"
 
@@ -31,6 +33,7 @@ struct Options {
   std::string work;  // "": none, an empty one in memory
   OneCommand command;
   bool die_with_parent = false;
+  std::optional<std::string> learn;  // the file to which it adds
 };
 
 bool is_or_holds(const std::string& directory, const std::string& other) {
@@ -99,6 +102,8 @@ Result<Options> read_options(const Arguments& arguments) {
   TRY_STATUS(read_sandbox_flags(arguments, flags));
   if (arguments.value("--work") != "none") options.work = TRY(work_directory(flags.work));
   flags.work.reset();  // it is /work already
+  options.learn = arguments.value("--learn");
+  flags.learn = options.learn.has_value();
   options.sandbox = TRY(config::sandbox_of_flags(flags));
   options.command.timeout =
       TRY(parsed(arguments, "--timeout", parse_duration)).value_or(Duration{});
@@ -169,10 +174,29 @@ int exit_code_of(const AttemptExit& exit, const Options& options) {
   return exit.signal != 0 ? 128 + exit.signal : exit.exit_code;
 }
 
+constexpr size_t k_longest_file = size_t{16} << 20;
+
+// What the file says already; a mistake in it comes to light before the command runs.
+Result<LearnedPolicy> learned_before(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return LearnedPolicy{};
+  return in_context(read_learned(TRY(read_file(path, k_longest_file))), path);
+}
+
+Status keep_learned(const Options& options, LearnedPolicy policy,
+                    const std::vector<LearnedUse>& uses) {
+  for (const LearnedUse& use : uses) learn(policy, use);
+  ++policy.runs;
+  return write_file_atomically(*options.learn, TRY(learned_toml(policy, options.sandbox.sandbox)),
+                               0644);
+}
+
 Result<int> run(const Arguments& arguments) {
   const Options options = TRY(read_options(arguments));
   ::umask(022);  // what we make for the while has the modes that we give it
   if (options.die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  LearnedPolicy learned;
+  if (options.learn) learned = TRY(learned_before(*options.learn));
   SandboxSpec spec;
   spec.name = "sandbox";
   spec.level = options.sandbox.isolation;
@@ -191,6 +215,7 @@ Result<int> run(const Arguments& arguments) {
   if (!end) return fail(std::move(end).error());
   for (const std::string& weaker : end->degraded) note("weaker: " + weaker);
   tell_refused(*end);
+  if (options.learn) TRY_STATUS(keep_learned(options, std::move(learned), end->learned));
   return exit_code_of(end->exit, options);
 }
 
@@ -204,6 +229,10 @@ constexpr Option k_after[] = {
     {"--authorities", "", "FILE",
      "Certificates that --inject trusts in place of the machine's authorities.", Takes::value,
      Complete::file},
+    {"--learn", "", "FILE",
+     "Write to FILE, as TOML, what it needs of files and system calls, and add to what is there. "
+     "Meanwhile it sees the host's files, but no known secrets; see docs/learning.md.",
+     Takes::value, Complete::file},
     {"--die-with-parent", "", "", "End, with all that is in the sandbox, when our parent does.",
      Takes::nothing},
 };

@@ -40,6 +40,7 @@ Result<Options> read_options(const Arguments& arguments) {
   flags.kind = TRY(parsed(arguments, "--kind", parse_agent_kind));
   flags.model = arguments.value("--model");
   flags.user = arguments.value("--user");
+  if (arguments.has("--learn")) flags.learn = true;
   if (arguments.has("--tool")) flags.tools = arguments.values("--tool");
   TRY_STATUS(read_sandbox_flags(arguments, flags));
   flags.pool = arguments.value("--pool");
@@ -84,6 +85,8 @@ Result<int> run(const Arguments& arguments) {
       (external ? "" : ", isolation " + std::string(to_string(definition.isolation))) + ")\n";
   TRY_STATUS(print((options.dry_run ? "would spawn " : "spawned ") + what));
   for (const std::string& weaker : view.agent.degraded) note("weaker: " + weaker);
+  if (definition.sandbox.learn && !options.dry_run)
+    note("it learns, in a wider sandbox than usual; after its tasks: fabric learned " + options.id);
   if (external && !options.dry_run)
     note("it takes a task when it asks for one; next: fabric claim " + options.id + " --wait");
   return 0;
@@ -103,6 +106,10 @@ constexpr Option k_duties[] = {
      "claims its tasks with fabric-claim(1) (external). Default: exec.",
      Takes::value, Complete::nothing, "exec|worker|external"},
     {"--pool", "", "POOL", "Agents of one pool share a limit, see scheduler.pools in fabric.toml."},
+    {"--learn", "", "",
+     "Record what it needs of files, hosts and system calls, see fabric-learned(1). Meanwhile it "
+     "sees the host's files, but no known secrets, and reaches all public hosts.",
+     Takes::nothing},
     {"--max-queue-depth", "", "N",
      "How many of its tasks may wait; more are refused. Default: 1000."},
     k_dry_run,
