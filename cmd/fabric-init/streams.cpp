@@ -136,10 +136,12 @@ bool drain_output(Init& init, uint32_t number) {
   Slot& slot = init.slots[number];
   for (int which = 0; which < 2; ++which) {
     Progress progress = Progress::moved;
-    // All writers are dead, so this ends: a pipe holds at most a megabyte. Its rate does not
-    // matter.
+    // What a pipe holds, and no more: the writers are dead, but one may have handed its end to
+    // another attempt, which can write for ever. Its rate does not matter.
     slot.output[which].resume_at = k_never;
-    while (progress == Progress::moved) progress = move_some(init, number, which, 0);
+    const int size = slot.output[which].pipe < 0 ? 0 : fcntl(slot.output[which].pipe, F_GETPIPE_SZ);
+    for (int left = size / 4096 + 1; left > 0 && progress == Progress::moved; --left)
+      progress = move_some(init, number, which, 0);
     if (progress == Progress::blocked) return false;
   }
   if (slot.worker != nullptr) finish_output(*slot.worker);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/dispatch.hpp"
 
+#include <signal.h>
+
 #include <string>
 #include <vector>
 
@@ -102,6 +104,8 @@ int run_command(Words words) {
 
 int fabric_main(int argc, char** argv) {
   reserve_standard_descriptors();
+  // With a caller's `ulimit -f` a write fails, and what was written says so; it does not end us.
+  ::signal(SIGXFSZ, SIG_IGN);
   Words words(argv + (argc > 0 ? 1 : 0), argv + argc);
   if (words.empty()) {
     print_aside(help_overview());

@@ -72,7 +72,8 @@ void Flow::begin(const Target& target) {
     host_.hand_to_injection(*injection, std::move(client_), "");
     return close();
   }
-  decision_ = target.address ? host_.rules().literal(*target.address, target.port)
+  const std::vector<Address>& own = engine_.resolver.own_addresses();
+  decision_ = target.address ? host_.rules().literal(*target.address, target.port, own)
                              : host_.rules().name(target.name, target.port);
   phase_ = Phase::passing;
   started_ = engine_.loop.now();
@@ -358,10 +359,11 @@ void Flow::sweep(MonoTime now) {
 void Flow::rules_changed() {
   if (phase_ != Phase::passing || entry_ == Entry::publish) return;
   const RuleSet& rules = host_.rules();
-  Decision now = target_.address ? rules.literal(*target_.address, target_.port)
+  const std::vector<Address>& own = engine_.resolver.own_addresses();
+  Decision now = target_.address ? rules.literal(*target_.address, target_.port, own)
                                  : rules.name(target_.name, target_.port);
   if (now.allowed && !target_.address && server_) {
-    const AddressClass kind = classify(dial_->address(), engine_.resolver.own_addresses());
+    const AddressClass kind = classify(dial_->address(), own);
     now = rules.resolved(target_.name, now, dial_->address(), target_.port, kind);
   }
   if (!now.allowed) abort();

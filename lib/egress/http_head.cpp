@@ -53,9 +53,22 @@ bool read_length(std::string_view value, HttpHead& head) {
          head.length < (uint64_t{1} << 60);
 }
 
+// "websocket, h2c": whether the server may choose HTTP/2.
+bool offers_http2(std::string_view list) {
+  while (!list.empty()) {
+    const size_t end = std::min(list.find(','), list.size());
+    std::string_view protocol = trimmed(list.substr(0, end));
+    protocol = protocol.substr(0, protocol.find('/'));
+    if (equal_ignoring_case(trimmed(protocol), "h2c")) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
 // What may stand only once and decides how the request is read. "": fine.
 std::string_view read_meaning(HttpHead& head) {
   int hosts = 0, lengths = 0, encodings = 0;
+  bool http2 = false;
   for (const auto& [name, value] : head.headers) {
     if (equal_ignoring_case(name, "host")) {
       ++hosts;
@@ -67,7 +80,8 @@ std::string_view read_meaning(HttpHead& head) {
       ++encodings;
       if (!equal_ignoring_case(value, "chunked")) return "Transfer-Encoding is not 'chunked'";
     } else if (equal_ignoring_case(name, "upgrade")) {
-      head.upgrade = !equal_ignoring_case(value, "h2c");
+      http2 = http2 || offers_http2(value);
+      head.upgrade = !http2;
     }
   }
   // Who asks a proxy for a tunnel has named the host already; some tools leave it at that.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace fabric::egress {
 
@@ -16,11 +17,14 @@ bool HttpRequests::feed(std::string_view bytes, std::string& out, std::string& w
     return true;
   }
   held_ += bytes;
-  for (bool progress = true; progress && !held_.empty();) {
+  bool good = true;
+  for (bool progress = true; good && progress && !rest().empty();) {
     progress = false;
-    if (!step(out, why, progress)) return false;
+    good = step(out, why, progress);
   }
-  return true;
+  // Once for all: a piece may hold thousands of chunks.
+  held_.erase(0, std::exchange(done_, 0));
+  return good;
 }
 
 bool HttpRequests::answered(bool switched, std::string& out, std::string& why) {
@@ -32,8 +36,8 @@ bool HttpRequests::answered(bool switched, std::string& out, std::string& why) {
 }
 
 void HttpRequests::pass(size_t n, std::string& out) {
-  out.append(held_, 0, n);
-  held_.erase(0, n);
+  out.append(held_, done_, n);
+  done_ += n;
 }
 
 bool HttpRequests::step(std::string& out, std::string& why, bool& progress) {
@@ -42,7 +46,7 @@ bool HttpRequests::step(std::string& out, std::string& why, bool& progress) {
       return head_step(out, why, progress);
     case State::body:
     case State::chunk: {
-      const size_t n = static_cast<size_t>(std::min<uint64_t>(left_, held_.size()));
+      const size_t n = static_cast<size_t>(std::min<uint64_t>(left_, rest().size()));
       pass(n, out);
       left_ -= n;
       if (left_ == 0) state_ = state_ == State::body ? State::head : State::chunk_end;
@@ -55,9 +59,9 @@ bool HttpRequests::step(std::string& out, std::string& why, bool& progress) {
       return line_step(out, why, progress);
     case State::upgrading:
       why = "too much was sent before the server answered the upgrade";
-      return held_.size() <= k_max_http_head;
+      return rest().size() <= k_max_http_head;
     case State::tunnel:
-      pass(held_.size(), out);
+      pass(rest().size(), out);
       return true;
   }
   return false;
@@ -65,7 +69,7 @@ bool HttpRequests::step(std::string& out, std::string& why, bool& progress) {
 
 bool HttpRequests::head_step(std::string& out, std::string& why, bool& progress) {
   HttpHead head;
-  const HttpState state = parse_http_head(held_, head, why);
+  const HttpState state = parse_http_head(rest(), head, why);
   if (state == HttpState::bad) return false;
   why.clear();
   if (state == HttpState::more) return true;
@@ -80,7 +84,7 @@ bool HttpRequests::head_step(std::string& out, std::string& why, bool& progress)
   if (!instead) return false;
   ++heads_;
   out += *instead;
-  held_.erase(0, size);
+  done_ += size;
   left_ = head.body == HttpHead::Body::length ? head.length : 0;
   if (head.upgrade) {
     why = "an upgrade with a chunked body";
@@ -110,16 +114,16 @@ bool HttpRequests::chunk_size_line(std::string_view line, std::string& why) {
 }
 
 bool HttpRequests::line_step(std::string& out, std::string& why, bool& progress) {
-  const size_t end = held_.find("\r\n");
+  const size_t end = rest().find("\r\n");
   why = "a line of a chunked body is malformed";
   if (end == std::string::npos) {
-    if (held_.size() > k_max_line) return false;
+    if (rest().size() > k_max_line) return false;
     // A bare CR or LF cannot become part of a good line any more.
-    const size_t bad = held_.find_first_of("\n");
+    const size_t bad = rest().find('\n');
     why.clear();
     return bad == std::string::npos;
   }
-  const std::string line = held_.substr(0, end);
+  const std::string line(rest().substr(0, end));
   if (end > k_max_line || line.find_first_of("\r\n") != std::string::npos) return false;
   if (state_ == State::chunk_size) {
     if (!chunk_size_line(line, why)) return false;

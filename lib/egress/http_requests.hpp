@@ -47,7 +47,10 @@ class HttpRequests {
 
   OnHead on_head_;
   State state_ = State::head;
-  std::string held_;  // came, and did not go on yet
+  [[nodiscard]] std::string_view rest() const { return std::string_view(held_).substr(done_); }
+
+  std::string held_;  // up to done_: has been dealt with
+  size_t done_ = 0;   // came, and did not go on yet
   uint64_t left_ = 0;
   size_t heads_ = 0, trailers_ = 0;
 };

@@ -232,10 +232,11 @@ void Injected::fail(int status, const std::string& why) {
       http_answer(status, why.empty() ? "the request is not in origin form" : why, "", "");
   ::send(client_.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(client_.get(), SHUT_WR);
-  // Read what is there: closing with unread bytes would reset the answer away.
+  // Read what is there: closing with unread bytes would reset the answer away. Not for as long as
+  // somebody sends.
   char buffer[k_buffer];
-  while (::recv(client_.get(), buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
-  }
+  for (int i = 0; i < k_pieces_a_round; ++i)
+    if (::recv(client_.get(), buffer, sizeof buffer, MSG_DONTWAIT) <= 0) break;
   close();
 }
 

@@ -14,7 +14,7 @@
 namespace fabric::egress {
 namespace {
 
-constexpr int k_threads = 4, k_questions_each = 64;
+constexpr int k_threads = 16, k_threads_each = 2, k_questions_each = 64;
 constexpr size_t k_cached_names = 4096, k_addresses = 16;
 constexpr Duration k_keep = Duration::seconds(30), k_keep_failure = Duration::seconds(2),
                    k_keep_own = Duration::seconds(10);
@@ -92,8 +92,12 @@ std::vector<Address> find_in_hosts(std::string_view text, std::string_view name)
   return out;
 }
 
-Resolver::Resolver(EventLoop& loop, std::vector<std::string> hosts)
-    : loop_(loop), hosts_(std::move(hosts)) {
+Resolver::Resolver(EventLoop& loop, std::vector<std::string> hosts, LookUp look_up)
+    : loop_(loop), look_up_(std::move(look_up)) {
+  if (!look_up_)
+    look_up_ = [hosts = std::move(hosts)](const std::string& name) {
+      return egress::look_up(hosts, name);
+    };
   for (int i = 0; i < k_threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -106,16 +110,29 @@ Resolver::~Resolver() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+// The oldest question of somebody who has not his share of the threads already.
+std::deque<Resolver::Question>::iterator Resolver::next() {
+  return std::find_if(queue_.begin(), queue_.end(), [this](const Question& question) {
+    const auto busy = busy_.find(question.who);
+    return busy == busy_.end() || busy->second < k_threads_each;
+  });
+}
+
 void Resolver::work() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    wake_.wait(lock, [this] { return stopping_ || next() != queue_.end(); });
     if (stopping_) return;
-    const std::string name = std::move(queue_.front());
-    queue_.pop_front();
+    const auto at = next();
+    const Question question = *at;
+    std::erase_if(queue_, [&](const Question& other) { return other.name == question.name; });
+    ++busy_[question.who];
     lock.unlock();
-    auto found = std::make_shared<Resolution>(look_up(hosts_, name));
-    loop_.post([this, name, found] { answered(name, std::move(*found)); });
+    auto found = std::make_shared<Resolution>(look_up_(question.name));
+    loop_.post([this, name = question.name, found] { answered(name, std::move(*found)); });
+    lock.lock();
+    if (--busy_[question.who] == 0) busy_.erase(question.who);
+    // Nobody else need wake: this thread looks itself at what may be asked now.
   }
 }
 
@@ -128,9 +145,16 @@ void Resolver::resolve(uint64_t who, const std::string& name, Done done) {
   ++asked;
   std::vector<Waiting>& waiting = waiting_[name];
   waiting.push_back({who, std::move(done)});
-  if (waiting.size() > 1) return;
   const std::lock_guard lock(mutex_);
-  queue_.push_back(name);
+  bool asked_for_us = false, queued = waiting.size() == 1;
+  for (const Question& question : queue_) {
+    if (question.name != name) continue;
+    queued = true;
+    asked_for_us = asked_for_us || question.who == who;
+  }
+  // Who only joined a question of another would wait for that one's turn.
+  if (!queued || asked_for_us) return;
+  queue_.push_back({who, name});
   wake_.notify_one();
 }
 

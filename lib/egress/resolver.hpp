@@ -27,14 +27,17 @@ struct Resolution {
 class Resolver {
  public:
   using Done = std::function<void(const Resolution&)>;
+  using LookUp = std::function<Resolution(const std::string& name)>;  // in any thread
   // `hosts`: files as /etc/hosts, read anew for each question; the first that knows a name counts.
-  Resolver(EventLoop& loop, std::vector<std::string> hosts);
+  // `look_up`: in place of those and of the system, for tests.
+  Resolver(EventLoop& loop, std::vector<std::string> hosts, LookUp look_up = {});
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // `who`: at most 64 questions of one asker wait at a time; more fail at once. `done` may be
-  // called before this returns.
+  // `who`: at most 64 questions of one asker wait at a time; more fail at once. Two of them are
+  // asked at a time, so that the names of one, whose servers do not answer, leave room for those of
+  // others. `done` may be called before this returns.
   void resolve(uint64_t who, const std::string& name, Done done);
   // Addresses of this machine's interfaces, at most ten seconds old.
   const std::vector<Address>& own_addresses();
@@ -48,11 +51,16 @@ class Resolver {
     Resolution resolution;
     MonoTime until;
   };
+  struct Question {
+    uint64_t who;
+    std::string name;
+  };
   void work();
+  std::deque<Question>::iterator next();
   void answered(const std::string& name, Resolution resolution);
 
   EventLoop& loop_;
-  std::vector<std::string> hosts_;
+  LookUp look_up_;
   std::unordered_map<std::string, std::vector<Waiting>> waiting_;
   std::unordered_map<uint64_t, int> asked_;
   std::unordered_map<std::string, Cached> cache_;
@@ -60,7 +68,8 @@ class Resolver {
   MonoTime own_until_{};
   std::mutex mutex_;  // of what follows
   std::condition_variable wake_;
-  std::deque<std::string> queue_;
+  std::deque<Question> queue_;
+  std::unordered_map<uint64_t, int> busy_;  // threads that ask for whom
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -92,15 +92,17 @@ Decision RuleSet::any_port_of(std::string_view name) const {
   return decision;
 }
 
-Decision RuleSet::literal(const Address& address, uint16_t port) const {
-  const AddressClass kind = classify(address);
+Decision RuleSet::literal(const Address& address, uint16_t port,
+                          std::span<const Address> own) const {
+  const AddressClass kind = classify(address, own);
   Decision decision = decide(rules_, [&](const EgressRule& rule) {
     return port_fits(rule, port) &&
            (address_fits(rule, address) || rule.kind == EgressRule::Kind::everything);
   });
   if (decision.allowed && kind != AddressClass::is_public) {
     // "*" allows what is public, "*+private" what is private; nothing but its own rule the rest.
-    const bool near = kind == AddressClass::is_private || kind == AddressClass::loopback;
+    const bool near = kind == AddressClass::is_private || kind == AddressClass::loopback ||
+                      kind == AddressClass::own;
     decision = decide(rules_, [&](const EgressRule& rule) {
       return port_fits(rule, port) &&
              (address_fits(rule, address) || (rule.kind == EgressRule::Kind::everything &&

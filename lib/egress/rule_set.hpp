@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,8 @@ class RuleSet {
   // Whether some port of the name is allowed: what the resolver inside asks.
   [[nodiscard]] Decision any_port_of(std::string_view name) const;
   // An address that the program itself gave.
-  [[nodiscard]] Decision literal(const Address& address, uint16_t port) const;
+  [[nodiscard]] Decision literal(const Address& address, uint16_t port,
+                                 std::span<const Address> own = {}) const;
   // An address that an allowed name resolved to.
   [[nodiscard]] Decision resolved(std::string_view name, const Decision& by_name,
                                   const Address& address, uint16_t port,

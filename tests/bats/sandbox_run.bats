@@ -285,3 +285,31 @@ runs_as() { [[ $(readlink "/proc/$1/exe") == */"$2" ]]; }
   exec 8>&-
   wait "$pid"
 }
+
+@test "a home that HOME names by a link, or does not name, is not handed over either" {
+  requires root namespaces
+  mkdir -p "$BATS_TEST_TMPDIR/real"
+  ln -s real "$BATS_TEST_TMPDIR/link"
+  cd "$BATS_TEST_TMPDIR/real" || return 1
+  HOME="$BATS_TEST_TMPDIR/link" run -0 --separate-stderr box -- touch /work/x
+  expect_match "$stderr" 'your home directory'
+  [ ! -e x ]
+  cd ~root || return 1
+  run -0 --separate-stderr env -u HOME "$FABRIC" sandbox run -- ls -A /work
+  expect_equal "$output" ""
+}
+
+@test "limits of the caller: said, not died of" {
+  requires root namespaces
+  outside
+  limited() {
+    ulimit "$1" "$2"
+    box -- true
+  }
+  run --separate-stderr limited -f 40
+  [ "$status" -ne 153 ] # 128 + SIGXFSZ
+  expect_match "$stderr" 'File too large'
+  run --separate-stderr limited -n 8
+  [ "$status" -ne 0 ]
+  expect_match "$stderr" '^fabric: '
+}

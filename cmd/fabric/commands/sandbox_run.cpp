@@ -11,6 +11,7 @@
 
 #include "base/fd.hpp"
 #include "base/size.hpp"
+#include "base/users.hpp"
 #include "config/settings.hpp"
 #include "fabric/commands.hpp"
 #include "fabric/output.hpp"
@@ -40,11 +41,22 @@ bool is_or_holds(const std::string& directory, const std::string& other) {
   return directory == "/" || other == directory || other.starts_with(directory + "/");
 }
 
+// As the environment has it, which may name it by a link, and as the machine does.
+bool is_or_holds_home(const std::string& directory) {
+  const char* named = std::getenv("HOME");
+  const std::optional<User> user = find_user(::geteuid());
+  for (const std::string& home : {std::string(named ? named : ""), user ? user->home : ""}) {
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(home, error);
+    if (!error && home != "/" && is_or_holds(directory, real)) return true;
+  }
+  return false;
+}
+
 // Why the current directory should not be handed over just because one stands in it.
 std::string_view not_for_work(const std::string& directory) {
-  const char* home = std::getenv("HOME");
   if (directory == "/") return "the whole machine";
-  if (home && *home == '/' && is_or_holds(directory, home)) return "your home directory";
+  if (is_or_holds_home(directory)) return "your home directory";
   for (const char* system : {"/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin",
                              "/sys", "/usr", "/var/lib"})
     if (is_or_holds(directory, system) || is_or_holds(system, directory)) return "the system's";
