@@ -102,9 +102,10 @@ struct OneCommand {
 struct OneEnd {
   AttemptExit exit;
   std::vector<std::string> degraded;
-  std::vector<EgressRefused> refused;  // each once, with its count
-  bool egress_died = false;            // and was started again
-  std::vector<LearnedUse> learned = {};  // with options.learn
+  std::vector<EgressRefused> refused;       // each once, with its count
+  bool egress_died = false;                 // and was started again
+  std::vector<LearnedUse> learned = {};     // with options.learn
+  std::vector<EgressReached> reached = {};  // likewise
 };
 
 struct ResourceUsage {

@@ -19,9 +19,9 @@ constexpr int k_fchmodat2 = 452;  // newer than the headers of Debian 12
 
 // Those of which the init notes the path (cmd/fabric-init/learn.cpp).
 constexpr std::array k_traced{
-    SYS_open,   SYS_openat,   SYS_creat, SYS_execve,   SYS_execveat,     SYS_truncate,
-    SYS_rename, SYS_renameat, SYS_mkdir, SYS_mkdirat,  SYS_renameat2,    SYS_rmdir,
-    SYS_unlink, SYS_unlinkat, SYS_link,  SYS_linkat,   SYS_symlink,      SYS_symlinkat,
+    SYS_open,   SYS_openat,   SYS_creat, SYS_execve,   SYS_execveat,  SYS_truncate,
+    SYS_rename, SYS_renameat, SYS_mkdir, SYS_mkdirat,  SYS_renameat2, SYS_rmdir,
+    SYS_unlink, SYS_unlinkat, SYS_link,  SYS_linkat,   SYS_symlink,   SYS_symlinkat,
     SYS_mknod,  SYS_mknodat,  SYS_chmod, SYS_fchmodat, k_fchmodat2};
 
 bool is_traced(int call) {

@@ -196,7 +196,10 @@ class Run {
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
     end_.exit = TRY(await_end());
-    if (egress_) end_.refused = egress_->finish(k_last_reports);
+    if (egress_) {
+      end_.refused = egress_->finish(k_last_reports);
+      end_.reached = egress_->reached();
+    }
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
@@ -341,10 +344,6 @@ class Run {
     state.features.landlock_abi = cheap_features({}).landlock_abi;
     InitSpec spec = TRY(state.describe(asked_, paths_, agent, container_ ? &*container_ : nullptr));
     spec.flags |= wire::k_one_shot;
-    if (asked_.options.learn) {  // there is nobody who would carry its connections
-      spec.flags &= ~uint32_t{wire::k_egress};
-      spec.networks.clear();
-    }
     if (command_.terminal) spec.flags |= wire::k_terminal;
     if (groups_.hold_the_init()) {  // describe() knows of none
       spec.flags &= ~uint32_t{wire::k_cgroup_namespace};

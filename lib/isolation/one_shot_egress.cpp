@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "isolation/control_socket.hpp"
+#include "isolation/egress_plan.hpp"
 #include "isolation/inject_secrets.hpp"
 #include "isolation/process_identity.hpp"
 #include "model/egress_wire.hpp"
@@ -75,7 +76,8 @@ Status OneShotEgress::tell(const SandboxSpec& spec) {
   EgressAttachment what;
   what.sandbox = k_name;
   what.agent = spec.name;
-  what.rules = spec.options.egress;
+  what.rules = egress_in_force(spec.options);
+  what.learn = spec.options.learn;
   what.publish = spec.options.publish;
   what.inject = spec.options.inject;
   std::vector<Fd> descriptors;
@@ -131,6 +133,9 @@ bool OneShotEgress::receive() {
   } else if (const auto* refused = std::get_if<EgressRefused>(&*message)) {
     sequence = refused->sequence;
     add(*refused);
+  } else if (const auto* place = std::get_if<EgressReached>(&*message)) {
+    sequence = place->sequence;
+    reached_.push_back(*place);
   } else if (const auto* usage = std::get_if<EgressUsage>(&*message)) {
     sequence = usage->sequence;
   }

@@ -37,6 +37,8 @@ class OneShotEgress {
   bool read();
   // Ends the process. What it refused, each once.
   std::vector<EgressRefused> finish(Duration patience);
+  // Where it went, of a command that is learned from. After finish().
+  [[nodiscard]] const std::vector<EgressReached>& reached() const { return reached_; }
 
  private:
   Status tell(const SandboxSpec& spec);
@@ -49,6 +51,7 @@ class OneShotEgress {
   Fd link_;
   std::optional<Status> attached_;
   std::vector<EgressRefused> refused_;
+  std::vector<EgressReached> reached_;
   std::vector<char> buffer_;
 };
 

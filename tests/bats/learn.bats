@@ -151,3 +151,12 @@ JOB
   grep -q "\"$DATA/other.txt\"" l.toml
   run -3 fabric learned nobody -C "$WORKSPACE"
 }
+
+@test "one command, and where it went" {
+  requires root namespaces curl
+  serve
+  cd "$BATS_TEST_TMPDIR"
+  fabric sandbox run --work none --hosts "$HOSTS" --egress "web.test:$PORT+private" --learn=l.toml -- \
+    curl -sS -m 10 "http://web.test:$PORT/page"
+  grep -qF "egress = [\"web.test:$PORT+private\"]" l.toml
+}

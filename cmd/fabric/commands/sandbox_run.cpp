@@ -195,9 +195,10 @@ Result<LearnedPolicy> learned_before(const std::string& path) {
   return in_context(read_learned(TRY(read_file(path, k_longest_file))), path);
 }
 
-Status keep_learned(const Options& options, LearnedPolicy policy,
-                    const std::vector<LearnedUse>& uses) {
-  for (const LearnedUse& use : uses) learn(policy, use);
+Status keep_learned(const Options& options, LearnedPolicy policy, const OneEnd& end) {
+  for (const LearnedUse& use : end.learned) learn(policy, use);
+  for (const EgressReached& place : end.reached)
+    learn_host(policy, place.host, place.port, place.is_private);
   ++policy.runs;
   return write_file_atomically(*options.learn, TRY(learned_toml(policy, options.sandbox.sandbox)),
                                0644);
@@ -227,7 +228,7 @@ Result<int> run(const Arguments& arguments) {
   if (!end) return fail(std::move(end).error());
   for (const std::string& weaker : end->degraded) note("weaker: " + weaker);
   tell_refused(*end);
-  if (options.learn) TRY_STATUS(keep_learned(options, std::move(learned), end->learned));
+  if (options.learn) TRY_STATUS(keep_learned(options, std::move(learned), *end));
   return exit_code_of(end->exit, options);
 }
 
@@ -242,7 +243,8 @@ constexpr Option k_after[] = {
      "Certificates that --inject trusts in place of the machine's authorities.", Takes::value,
      Complete::file},
     {"--learn", "", "FILE",
-     "Write to FILE, as TOML, what it needs of files and system calls, and add to what is there. "
+     "Write to FILE, as TOML, what it needs of files, hosts and system calls, and add to what is "
+     "there. "
      "Meanwhile it sees the host's files, but no known secrets; see docs/learning.md.",
      Takes::value, Complete::file},
     {"--die-with-parent", "", "", "End, with all that is in the sandbox, when our parent does.",
