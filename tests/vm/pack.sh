@@ -34,8 +34,10 @@ for program in attack fuzz_syscalls; do
   [ ! -x "$build/tests/attack/$program" ] || strip -o "$root/opt/fabric/tests/attack/$program" "$build/tests/attack/$program"
 done
 cp "$here"/../attack/run "$here"/../attack/fuzz "$here"/../attack/*.sh "$root/guest/attack/"
-cp "$(command -v chattr)" "$(command -v lsattr)" "$root/usr/bin/"
-for program in "$build/cmd/fabric/fabric" "$build/cmd/fabric-egress/fabric-egress" "$root/usr/bin/chattr" "$root/usr/bin/lsattr"; do
+# In the place of what busybox has under these names.
+cp --remove-destination "$(command -v chattr)" "$(command -v lsattr)" "$(command -v mke2fs)" "$root/usr/bin/"
+for program in "$build/cmd/fabric/fabric" "$build/cmd/fabric-egress/fabric-egress" "$root/usr/bin/chattr" "$root/usr/bin/lsattr" \
+  "$root/usr/bin/mke2fs"; do
   ldd "$program" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p'
 done | sort -u |
   while read -r library; do
@@ -51,11 +53,11 @@ cp "$here"/guest/*.sh "$root/guest/"
 [ $# -gt 0 ] || set -- "$here"/guest/cases/*.sh
 cp "$@" "$root/guest/cases/"
 
-# A file system with project quotas, the network that the attack suite builds, and what the kernel
-# needs for both, in the order of loading.
+# A file system with project quotas, and what the kernel needs for it and for level container, in the
+# order of loading.
 mkdir "$root/guest/modules"
 count=10
-for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop veth; do
+for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop overlay; do
   found=$(find "${FABRIC_VM_MODULES:-/none}" -name "$module.ko*" 2>/dev/null | head -n 1)
   count=$((count + 1))
   case $found in

@@ -18,7 +18,7 @@ check 'no user namespaces: spawn exits with 9' code 9 fabric spawn a $none -- tr
 check 'no user namespaces: the cause is said' hint 'namespaces'
 check 'no user namespaces: and the setting that mends it' hint 'max_user_namespaces'
 check 'no user namespaces: no agent is left' same "$(fabric agents --json)" '[]'
-check 'no user namespaces: level container is refused too' code 9 fabric spawn b $none --isolation container -- true
+check 'no user namespaces: level container is refused too' code 9 fabric spawn b $none --isolation container --root /usr -- true
 check 'no user namespaces: level none works where it is asked for' fabric spawn c $none --isolation none -- sh -c 'id -u'
 check 'and runs as the user' same "$(fabric run c)" 1000
 fabric down
