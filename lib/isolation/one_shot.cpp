@@ -45,7 +45,7 @@ constexpr uint32_t k_first_uid = 0x78000000;
 constexpr const char* k_group_prefix = "fabric-run-";
 constexpr AttemptId k_attempt = 1;
 constexpr Duration k_patience = Duration::seconds(10);
-constexpr Duration k_last_reports = Duration::seconds(2);
+constexpr Duration k_last_words = Duration::seconds(7);  // longer than the egress process waits
 constexpr int k_most_egress_deaths = 16;
 
 // Signals that are for the command come to a descriptor while this lives.
@@ -185,7 +185,7 @@ class Run {
     work.reset();
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
     end_.exit = TRY(await_end());
-    if (egress_) end_.refused = egress_->finish(k_last_reports);
+    if (egress_) end_.refused = egress_->finish(k_last_words);
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
