@@ -157,13 +157,13 @@ class Run {
     const uint32_t id = k_first_uid + static_cast<uint32_t>(::getpid());
     if (change_user) uid_ = id;
     const IdPair agent = change_user ? IdPair{id, id} : state.self;
+    if (wants_egress(asked_.options)) TRY_STATUS(start_egress());
     const bool groups_first = OneShotGroups::before_the_init();
     if (groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state));
     paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
     if (walls) TRY_STATUS(take_names());
     TRY_STATUS(describe_to_init(state, agent));
-    if (egress_) TRY_STATUS(egress_->start(init_binary_, asked_, command_));
     Fd work;
     uint64_t flags = 0;
     std::vector<int> descriptors;
@@ -223,6 +223,12 @@ class Run {
     if (!over) return {};
     const auto reason = static_cast<uint64_t>(EndReason::disk);
     return send(ours_, encode_message(wire::k_over_limit, 0, reason, *over), {});
+  }
+
+  // Before all else: it takes the longest to start.
+  Status start_egress() {
+    link_ = TRY(egress_.emplace().make_link());
+    return egress_->start(init_binary_, asked_, command_);
   }
 
   // Connections that were open are lost; new ones have waited in the init's listeners.
@@ -327,11 +333,8 @@ class Run {
     if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
     std::vector<int> descriptors;
     for (const Fd& tree : trees) descriptors.push_back(tree.get());
-    Fd link;
-    if (wants_egress(asked_.options)) {
-      link = TRY(egress_.emplace().make_link());
-      descriptors.push_back(link.get());
-    }
+    const Fd link = std::move(link_);
+    if (link) descriptors.push_back(link.get());
     return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
 
@@ -345,6 +348,7 @@ class Run {
   Fd ours_;
   Launched init_;
   std::optional<OneShotEgress> egress_;
+  Fd link_;  // its end for the init
   int egress_deaths_ = 0;
   std::optional<OneShotDisk> disk_;
   OneEnd end_;
