@@ -136,7 +136,7 @@ void Flow::pump() {
   const size_t allowed = host_.allowance(*this, k_turn);
   if (allowed == 0) return;  // resumed later
   size_t up = allowed, down = allowed;
-  if (!pump_up(up) || phase_ != Phase::passing || !pump_down(down)) return;
+  if (!pump_up(up) || phase_ != Phase::passing || leaving_ || !pump_down(down)) return;
   if (phase_ == Phase::passing && up_.finished() && down_.finished()) close();
 }
 
@@ -367,6 +367,19 @@ void Flow::rules_changed() {
     now = rules.resolved(target_.name, now, dial_->address(), target_.port, kind);
   }
   if (!now.allowed) abort();
+}
+
+// As the kernel does for a program that has ended: what it said is still delivered, and then the
+// connection closes. What it would be told is dropped: writing to it would only reset everything.
+bool Flow::leaving() {
+  const std::shared_ptr<Flow> alive = shared_from_this();
+  leaving_ = true;
+  pump();
+  if (phase_ != Phase::passing) return abort(), false;
+  if (!server_ || !up_.finished()) return true;
+  char unread[4096];
+  for (int i = 0; i < 16 && ::recv(server_.get(), unread, sizeof unread, MSG_DONTWAIT) > 0;) ++i;
+  return close(), false;
 }
 
 void Flow::abort() {

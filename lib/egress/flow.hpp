@@ -35,6 +35,7 @@ class Flow final : public Connection, public std::enable_shared_from_this<Flow> 
   void rules_changed() override;
   void resume() override { pump(); }
   void abort() override;
+  bool leaving() override;
 
  private:
   enum class Phase : uint8_t {
@@ -85,6 +86,7 @@ class Flow final : public Connection, public std::enable_shared_from_this<Flow> 
   std::shared_ptr<HostMeter> meter_;
   Verdict verdict_;
   MonoTime started_, active_;
+  bool leaving_ = false;
 };
 
 }  // namespace fabric::egress

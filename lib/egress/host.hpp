@@ -27,6 +27,9 @@ class Connection {
   virtual void rules_changed() = 0;
   virtual void resume() = 0;  // there is rate again
   virtual void abort() = 0;   // both sides see an error
+  // The program is gone. False: all that it said has been passed on, or nothing can be done any
+  // more.
+  virtual bool leaving() { return false; }
 };
 
 class Host {

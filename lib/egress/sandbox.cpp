@@ -100,6 +100,14 @@ void Sandbox::end() {
   engine_.reporter.forget(attachment_.sandbox);
 }
 
+bool Sandbox::leaving() {
+  std::vector<std::shared_ptr<Connection>> all;
+  for (const auto& [key, connection] : connections_) all.push_back(connection);
+  bool some = false;
+  for (const std::shared_ptr<Connection>& connection : all) some |= connection->leaving();
+  return some;
+}
+
 DnsServer::Found Sandbox::known(const std::string& name) {
   DnsServer::Found found;
   if (injection(name) != nullptr) {

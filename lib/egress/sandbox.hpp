@@ -42,6 +42,7 @@ class Sandbox final : public Host, public std::enable_shared_from_this<Sandbox> 
   void sweep(MonoTime now);
   bool refill(MonoTime now);  // false: there is no limit
   void end();                 // resets all connections
+  bool leaving();  // the programs are gone; false: nothing of them is on its way any more
   [[nodiscard]] const std::string& name() const { return attachment_.sandbox; }
   [[nodiscard]] int64_t generation() const { return attachment_.generation; }
   [[nodiscard]] size_t connections() const { return connections_.size(); }

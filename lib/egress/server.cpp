@@ -16,6 +16,7 @@ namespace fabric::egress {
 namespace {
 
 constexpr Duration k_sweep = Duration::millis(500), k_refill = Duration::millis(20);
+constexpr Duration k_leave = Duration::seconds(5), k_leave_look = Duration::millis(2);
 constexpr size_t k_answers = 1024;
 constexpr int k_packets_a_round = 32;
 
@@ -172,8 +173,11 @@ void Server::handle(std::string_view text, std::vector<Fd> fds) {
         static_cast<uint64_t>(json::get_int(*message, "sequence").value_or(0)));
   if (type == "shutdown") {
     shutdown_ = true;
-    engine_.reporter.tick();  // nobody else would ask for what is counted
-    return end_if_idle();
+    if (!alone_) return end_if_idle();
+    leave_until_ = engine_.loop.now() + k_leave;
+    // Not at once: what the programs did last may not have been looked at yet.
+    engine_.loop.after(k_leave_look, [this] { leave(); });
+    return;
   }
   if (type != "rules") return log("a message of the supervisor of unknown type");
   const auto found = sandboxes_.find(name);
@@ -220,9 +224,23 @@ void Server::detach(const std::string& name) {
   end_if_idle();
 }
 
+// The one sandbox has ended. What its programs sent is on its way out.
+void Server::leave() {
+  bool some = false;
+  for (const auto& [name, sandbox] : sandboxes_) some |= sandbox->leaving();
+  if (some && engine_.loop.now() < leave_until_) {
+    engine_.loop.after(k_leave_look, [this] { leave(); });
+    return;
+  }
+  for (const auto& [name, sandbox] : sandboxes_) sandbox->end();
+  engine_.reporter.tick();  // nobody else would ask for what is counted
+  engine_.loop.stop();
+}
+
 void Server::over(const std::string& name, uint64_t attachment, const std::string& why) {
   const auto found = attachments_.find(name);
   if (found == attachments_.end() || found->second != attachment) return;
+  if (alone_) return;  // leave() follows
   log(name + ": " + why);
   detach(name);
 }

@@ -51,6 +51,7 @@ class Server {
   void sweep();
   void refill();
   void end_if_idle();
+  void leave();
 
   Engine& engine_;
   Fd listener_, supervisor_;
@@ -65,6 +66,7 @@ class Server {
   MonoTime idle_since_{};
   bool shutdown_ = false;
   bool alone_ = false;  // serve() was called
+  MonoTime leave_until_{};
 };
 
 }  // namespace fabric::egress

@@ -45,7 +45,7 @@ constexpr uint32_t k_first_uid = 0x78000000;
 constexpr const char* k_group_prefix = "fabric-run-";
 constexpr AttemptId k_attempt = 1;
 constexpr Duration k_patience = Duration::seconds(10);
-constexpr Duration k_last_reports = Duration::seconds(2);
+constexpr Duration k_last_words = Duration::seconds(7);  // longer than the egress process waits
 constexpr int k_most_egress_deaths = 16;
 
 // Signals that are for the command come to a descriptor while this lives.
@@ -168,12 +168,12 @@ class Run {
                          : change_user ? IdPair{id, id}
                                        : state.self;
     if (change_user) uid_ = agent.uid;
+    if (wants_egress(asked_.options)) TRY_STATUS(start_egress());
     const bool groups_first = OneShotGroups::before_the_init();
     if (groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state));
     TRY_STATUS(plan(walls));
     TRY_STATUS(describe_to_init(state, agent));
-    if (egress_) TRY_STATUS(egress_->start(init_binary_, asked_, command_));
     Fd work;
     uint64_t flags = 0;
     std::vector<int> descriptors;
@@ -197,7 +197,7 @@ class Run {
     if (::getpid() % 16 == 0) groups_.sweep(k_group_prefix);
     end_.exit = TRY(await_end());
     if (egress_) {
-      end_.refused = egress_->finish(k_last_reports);
+      end_.refused = egress_->finish(k_last_words);
       end_.reached = egress_->reached();
     }
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
@@ -254,6 +254,12 @@ class Run {
     if (!over) return {};
     const auto reason = static_cast<uint64_t>(EndReason::disk);
     return send(ours_, encode_message(wire::k_over_limit, 0, reason, *over), {});
+  }
+
+  // Before all else: it takes the longest to start.
+  Status start_egress() {
+    link_ = TRY(egress_.emplace().make_link());
+    return egress_->start(init_binary_, asked_, command_);
   }
 
   // Connections that were open are lost; new ones have waited in the init's listeners.
@@ -365,11 +371,8 @@ class Run {
       descriptors = layers.descriptors(*container_);
     }
     for (const Fd& tree : trees) descriptors.push_back(tree.get());
-    Fd link;
-    if (wants_egress(asked_.options)) {
-      link = TRY(egress_.emplace().make_link());
-      descriptors.push_back(link.get());
-    }
+    const Fd link = std::move(link_);
+    if (link) descriptors.push_back(link.get());
     return send_with_descriptors(ours_, TRY(encode_spec(spec)), descriptors);
   }
 
@@ -383,6 +386,7 @@ class Run {
   Fd ours_;
   Launched init_;
   std::optional<OneShotEgress> egress_;
+  Fd link_;  // its end for the init
   int egress_deaths_ = 0;
   std::optional<OneShotDisk> disk_;
   OneEnd end_;

@@ -156,7 +156,6 @@ void OneShotEgress::add(const EgressRefused& refused) {
 std::vector<EgressRefused> OneShotEgress::finish(Duration patience) {
   const MonoTime until = system_clock().monotonic() + patience;
   if (fd() >= 0) {
-    (void)send_with_descriptors(egress_.connection, encode_detach(k_name), {});
     (void)send_with_descriptors(egress_.connection, encode_shutdown(), {});
   }
   while (fd() >= 0 && wait_readable(fd(), until) && read()) {

@@ -35,7 +35,7 @@ class OneShotEgress {
   [[nodiscard]] int fd() const { return egress_.connection.get(); }
   // False: the process is gone, and the command is cut off from the outside.
   bool read();
-  // Ends the process. What it refused, each once.
+  // Ends the process when what the command sent last is on its way. What it refused, each once.
   std::vector<EgressRefused> finish(Duration patience);
   // Where it went, of a command that is learned from. After finish().
   [[nodiscard]] const std::vector<EgressReached>& reached() const { return reached_; }

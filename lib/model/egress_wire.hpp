@@ -30,7 +30,8 @@
 // with no capability left. --hosts: a file as /etc/hosts is, asked before DNS. --authorities: whom
 // injections trust in place of the machine's authorities. Without a sandbox
 // and without a supervisor for a minute it ends by itself. --private: it is for one command
-// (isolation/one_shot_egress.hpp); descriptor 3 is a connection, and it ends with that.
+// (isolation/one_shot_egress.hpp); descriptor 3 is a connection, and it ends with that. After
+// "shutdown" it ends when what the sandbox sent last has been passed on, or after five seconds.
 //   e: {"type":"hello","version":1,"pid":N,"sandboxes":[{"sandbox":S,"generation":N}...]}
 //      first on every connection, followed by all refusals and usages that were not acknowledged
 //   s: {"type":"attach","sandbox":S,"generation":N,"agent":NAME,"rules":[TEXT...],

@@ -93,6 +93,39 @@ another_egress() { # PID: there is one, and it is not PID
   expect_equal "$output$stderr" "from outside"
 }
 
+@test "what a command sends last arrives, though it ends at once" {
+  requires root namespaces python3
+  DIR=$(mktemp -d /tmp/fabric-run-egress-XXXXXX)
+  chmod 755 "$DIR"
+  echo '127.0.0.1 web.test' >"$DIR/hosts"
+  chmod 644 "$DIR/hosts"
+  outside
+  python3 - >"$BATS_TEST_TMPDIR/got" 3>&- <<'PYTHON' &
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    connection, total = server.accept()[0], 0
+    try:
+        while piece := connection.recv(65536):
+            total += len(piece)
+        print("all" if total == 300000 else total, flush=True)
+    except OSError as error:
+        print(total, error, flush=True)
+PYTHON
+  SERVER=$!
+  wait_until 10 test -s "$BATS_TEST_TMPDIR/got"
+  port=$(head -1 "$BATS_TEST_TMPDIR/got")
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    box --work none --hosts "$DIR/hosts" --egress "web.test:$port+private" -- python3 -c "
+import socket
+s = socket.create_connection(('web.test', $port))
+s.sendall(bytes(300000))"
+  done
+  wait_until 10 sh -c "[ \$(wc -l <'$BATS_TEST_TMPDIR/got') = 13 ]"
+  expect_equal "$(tail -n +2 "$BATS_TEST_TMPDIR/got" | sort -u)" all
+}
+
 @test "nobody's account, without rights; without rules there is no such process" {
   requires root namespaces
   outside
