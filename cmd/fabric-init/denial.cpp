@@ -189,8 +189,8 @@ bool answer_one(Init& init, Slot& slot) {
   const uint32_t result = run_bpf(init.spec.filter, init.spec.head->filter_count, said.call);
   const uint32_t rule = (result & k_result_mask) == k_result_trace ? result & 0xffff : ~0U;
   if (goes_on(init.spec, rule)) {
-    learn_call(init.spec, slot, said.pid, said.call);
-    Answer go_on{said.id, 0, 0, k_continue};
+    const int error = learn_call(init.spec, slot, said.pid, said.call);
+    Answer go_on{said.id, 0, -error, error == 0 ? k_continue : 0};
     control(slot.denials, k_answer, &go_on);
     return true;
   }

@@ -133,8 +133,9 @@ bool beneath(const char* path, const char* target) {  // the latter without its 
   return strncmp(path + 1, target, size) == 0 && (path[1 + size] == 0 || path[1 + size] == '/');
 }
 
-// What the plan of the sandbox says of a path: the last step that is about it.
-enum class Place { unknown, own, own_to_change, shown, covered };
+// What the plan of the sandbox says of a path: the last step that is about it. `given`: by rules of
+// the definition, of which only what is used is needed.
+enum class Place { unknown, own, own_to_change, given, shown, covered };
 
 Place place_of(const Spec& spec, const char* path) {
   Place place = Place::unknown;
@@ -161,9 +162,8 @@ Place place_of(const Spec& spec, const char* path) {
       case wire::k_devpts:
         place = Place::own_to_change;
         break;
-      case wire::k_tree:  // of the definition: it stays there, but only what is used is needed
-        place = (op.argument & wire::k_tree_read_only) != 0 ? Place::shown : Place::own_to_change;
-        if (strcmp(target, "work") != 0 && place == Place::own_to_change) place = Place::shown;
+      case wire::k_tree:
+        place = strcmp(target, "work") == 0 ? Place::own_to_change : Place::given;
         break;
       case wire::k_cover:
       case wire::k_hide:
@@ -232,7 +232,8 @@ void look_at_interpreter(const Spec& spec, const Slot& slot, const char* path) {
   name[strcspn(name, " \t\n")] = 0;
   if (*name != '/') return;
   normalise(name);
-  if (place_of(spec, name) == Place::shown) tell(slot, wire::k_learned_execute, 0, name);
+  const Place place = place_of(spec, name);
+  if (place == Place::shown || place == Place::given) tell(slot, wire::k_learned_execute, 0, name);
 }
 
 void use(const Spec& spec, const Slot& slot, const char* path, Does does, bool changes) {
@@ -253,11 +254,34 @@ void use(const Spec& spec, const Slot& slot, const char* path, Does does, bool c
   tell(slot, S_ISDIR(status.st_mode) ? wire::k_learned_list : wire::k_learned_read, 0, path);
 }
 
+// A socket of the host that is shown: who listens there may do for the agent what it may not
+// itself. By mistake nobody connects to it then; who exchanges the address while we read it does.
+int learn_connect(const Spec& spec, const Slot& slot, uint32_t pid, const SystemCall& call) {
+  struct {
+    uint16_t family;
+    char path[108];
+    char end;
+  } address{};
+  const size_t size = call.arguments[2] < 110 ? call.arguments[2] : 110;
+  iovec ours{&address, size}, theirs{reinterpret_cast<void*>(call.arguments[1]), size};
+  if (process_vm_readv(static_cast<pid_t>(pid), &ours, 1, &theirs, 1, 0) < 3) return 0;
+  if (address.family != AF_UNIX || address.path[0] == 0) return 0;
+  char path[PATH_MAX];
+  strcpy(path, address.path);
+  if (!make_absolute(pid, AT_FDCWD, path)) return 0;
+  const Place place = place_of(spec, path);
+  if (place == Place::given) tell(slot, wire::k_learned_read, 0, path);
+  if (place != Place::shown && place != Place::covered) return 0;
+  tell(slot, wire::k_learned_withheld, 0, path);
+  return EACCES;
+}
+
 }  // namespace
 
 bool learns(const Spec& spec) { return spec.has(wire::k_learn); }
 
-void learn_call(const Spec& spec, const Slot& slot, uint32_t pid, const SystemCall& call) {
+int learn_call(const Spec& spec, const Slot& slot, uint32_t pid, const SystemCall& call) {
+  if (call.number == SYS_connect) return learn_connect(spec, slot, pid, call);
   bool traced = false;
   for (const Traced& known : k_traced) {
     if (known.call != call.number) continue;
@@ -272,6 +296,7 @@ void learn_call(const Spec& spec, const Slot& slot, uint32_t pid, const SystemCa
     use(spec, slot, path, known.does, known.does == Does::write || (flags & k_open_changes) != 0);
   }
   if (!traced) tell(slot, wire::k_learned_call, call.number, "");
+  return 0;
 }
 
 void learn_command(const Spec& spec, const Slot& slot, const char* path) {

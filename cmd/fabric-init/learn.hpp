@@ -8,8 +8,8 @@
 namespace fabric::init {
 
 bool learns(const Spec& spec);
-// A call for which its process waits.
-void learn_call(const Spec& spec, const Slot& slot, uint32_t pid, const SystemCall& call);
+// A call for which its process waits. An error that it is to get; 0: it goes on.
+int learn_call(const Spec& spec, const Slot& slot, uint32_t pid, const SystemCall& call);
 // The command of an attempt: what executes it is ours.
 void learn_command(const Spec& spec, const Slot& slot, const char* path);
 // The oldest that was not told yet, until learned_sent() says that it was.

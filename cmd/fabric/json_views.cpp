@@ -21,9 +21,6 @@ constexpr auto k_agent = std::to_array<JsonField<AgentView>>({
     {"isolation", "none, process or container.", [](Writer& w, const AgentView& v) { w.string(to_string(v.agent.definition.isolation)); }},
     {"limits", "memory_bytes, cpu_cores, pids, nofile, file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate (bytes a second) and io_weight; null where none is set.",
      [](Writer& w, const AgentView& v) { write_limits(w, v.agent.definition.limits); }},
-    {"egress", "The rules in force of where it may connect to.", [](Writer& w, const AgentView& v) { write_list(w, v.agent.definition.sandbox.egress); }},
-    {"learning", "Whether what it needs is recorded, in a sandbox that shows it more of the host; see fabric-learned(1).",
-     [](Writer& w, const AgentView& v) { w.boolean(v.agent.definition.sandbox.learn); }},
     {"user", "Whose agent it is.", [](Writer& w, const AgentView& v) { write_text(w, v.agent.definition.user); }},
     {"labels", "Keys and values given to it.", [](Writer& w, const AgentView& v) { write_pairs(w, v.agent.definition.labels); }},
     {"env", "Names of the environment variables set for it; never their values.",
@@ -69,6 +66,9 @@ constexpr auto k_agent = std::to_array<JsonField<AgentView>>({
     {"disk_quota", "How the limit of its work directory is kept: project quota (the file system refuses what is beyond it) or watched (it is measured again and again, and what runs over it ends); null without one.",
      [](Writer& w, const AgentView& v) { write_text(w, v.agent.disk_quota); }},
     {"degraded", "What of its sandbox is weaker than asked for, with causes; empty when nothing is.", [](Writer& w, const AgentView& v) { write_list(w, v.agent.degraded); }},
+    {"egress", "The rules in force of where it may connect to.", [](Writer& w, const AgentView& v) { write_list(w, v.agent.definition.sandbox.egress); }},
+    {"learning", "Whether what it needs is recorded, in a sandbox that shows it more of the host; see fabric-learned(1).",
+     [](Writer& w, const AgentView& v) { w.boolean(v.agent.definition.sandbox.learn); }},
 });
 
 void write_supervisor(Writer& w, const SupervisorStatus& s) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/json.hpp"
 #include "base/toml_library.hpp"
 #include "isolation/init_wire.hpp"
 #include "isolation/learning_filter.hpp"
@@ -91,13 +92,32 @@ Paths collapsed(Paths paths, const Paths& above) {
   }
 }
 
+// Agents choose names: a file of TOML has to be UTF-8, and a comment to end where it does.
+bool is_utf8(const std::string& text) {
+  constexpr std::string_view k_replaced = "\xef\xbf\xbd";
+  std::string json;
+  json::append_quoted(json, text);
+  return text.find(k_replaced) != std::string::npos || json.find(k_replaced) == std::string::npos;
+}
+
+std::string printable(std::string text) {
+  const bool utf8 = is_utf8(text);
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f ||
+        (!utf8 && static_cast<unsigned char>(c) >= 0x80))
+      c = '?';
+  return text;
+}
+
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     constexpr std::string_view k_digits = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') out += '\\';
-    if (byte < 0x20 || byte == 0x7f) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
       out += "\\u00";
       out += k_digits[byte >> 4];
       out += k_digits[byte & 15];
@@ -128,7 +148,7 @@ std::string rule_for(const std::string& inside, const SandboxOptions& options) {
     }
   const std::string rule = host == inside ? inside : host + ":" + inside;
   const auto parsed = parse_path_rule(rule);
-  return parsed && parsed->inside == inside ? rule : "";
+  return parsed && is_utf8(rule) && parsed->inside == inside ? rule : "";
 }
 
 Paths rules_for(const Paths& paths, const SandboxOptions& options, Paths& not_given) {
@@ -172,12 +192,6 @@ void read_comment(std::string_view line, LearnedPolicy& policy) {
   }
 }
 
-std::string printable(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  return text;
-}
-
 }  // namespace
 
 void learn(LearnedPolicy& policy, const LearnedUse& use) {
@@ -211,7 +225,8 @@ bool learn_host(LearnedPolicy& policy, std::string_view host, int64_t port, bool
   return policy.egress.insert(rule).second;
 }
 
-Result<std::string> learned_toml(const LearnedPolicy& policy, const SandboxOptions& options) {
+Result<std::string> learned_toml(const LearnedPolicy& policy, const SandboxOptions& options,
+                                 const std::vector<std::string>& command) {
   const Paths changed = collapsed(policy.changed, {});
   const Paths read = collapsed(policy.read, changed);
   Paths not_given = policy.not_given;
@@ -229,8 +244,15 @@ Result<std::string> learned_toml(const LearnedPolicy& policy, const SandboxOptio
     out += k_calls;
     for (const std::string& call : calls) out += call + (call == calls.back() ? "\n" : " ");
   }
-  for (const std::string& path : not_given)
-    out += std::string(k_not_given) + printable(path) + "\n";
+  Paths shown;
+  for (const std::string& path : not_given) shown.insert(printable(path));
+  for (const std::string& path : shown) out += std::string(k_not_given) + path + "\n";
+  if (!command.empty() && std::all_of(command.begin(), command.end(), is_utf8)) {
+    out += "\ncommand = [";
+    for (const std::string& word : command)
+      out += (&word == &command[0] ? "" : ", ") + quoted(word);
+    out += "]\n";
+  }
   out += "\n[isolation]\n";
   write_list(out, "ro", ro);
   write_list(out, "rw", rw);

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "isolation/init_connection.hpp"
@@ -30,8 +31,9 @@ void learn(LearnedPolicy& policy, const LearnedUse& use);
 bool learn_host(LearnedPolicy& policy, std::string_view host, int64_t port, bool is_private);
 
 // With `options`, which may have HOST:INSIDE rules, for the paths of the host. Directories stand
-// for eight or more of what is in them.
-Result<std::string> learned_toml(const LearnedPolicy& policy, const SandboxOptions& options);
+// for eight or more of what is in them. `command`: of the agent, if any.
+Result<std::string> learned_toml(const LearnedPolicy& policy, const SandboxOptions& options,
+                                 const std::vector<std::string>& command = {});
 Result<LearnedPolicy> read_learned(std::string_view toml);
 
 }  // namespace fabric

@@ -17,12 +17,12 @@ namespace {
 constexpr uint32_t k_allow = 0x7fff0000, k_trace = 0x7ff00000, k_action = 0xffff0000;
 constexpr int k_fchmodat2 = 452;  // newer than the headers of Debian 12
 
-// Those of which the init notes the path (cmd/fabric-init/learn.cpp).
+// Those of which the init looks at the path (cmd/fabric-init/learn.cpp).
 constexpr std::array k_traced{
     SYS_open,   SYS_openat,   SYS_creat, SYS_execve,   SYS_execveat,  SYS_truncate,
     SYS_rename, SYS_renameat, SYS_mkdir, SYS_mkdirat,  SYS_renameat2, SYS_rmdir,
     SYS_unlink, SYS_unlinkat, SYS_link,  SYS_linkat,   SYS_symlink,   SYS_symlinkat,
-    SYS_mknod,  SYS_mknodat,  SYS_chmod, SYS_fchmodat, k_fchmodat2};
+    SYS_mknod,  SYS_mknodat,  SYS_chmod, SYS_fchmodat, k_fchmodat2,   SYS_connect};
 
 bool is_traced(int call) {
   return std::find(k_traced.begin(), k_traced.end(), call) != k_traced.end();

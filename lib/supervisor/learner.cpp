@@ -11,8 +11,8 @@ constexpr Duration k_pause = Duration::seconds(1);
 constexpr size_t k_longest_file = size_t{16} << 20;
 
 Status write_learned(const std::string& path, const LearnedPolicy& policy,
-                     const SandboxOptions& options) {
-  return write_file_atomically(path, TRY(learned_toml(policy, options)), 0600);
+                     const SandboxOptions& options, const std::vector<std::string>& command) {
+  return write_file_atomically(path, TRY(learned_toml(policy, options, command)), 0600);
 }
 
 }  // namespace
@@ -23,6 +23,7 @@ Learner::Entry& Learner::entry_of(const Agent& agent) {
   Entry& entry = at->second;
   if (!fresh) return entry;
   entry.options = agent.definition.sandbox;
+  entry.command = agent.definition.command;
   const std::string path = workspace_.learned_file(id);
   const auto text = read_file(path, k_longest_file);
   if (!text) return entry;
@@ -66,8 +67,9 @@ void Learner::write_later(const std::string& id) {
 void Learner::write(const std::string& id, std::function<void()> written) {
   const Entry& entry = agents_.at(id);
   launcher_.post([path = workspace_.learned_file(id), policy = entry.policy,
-                  options = entry.options, id, written = std::move(written)](IsolationManager&) {
-    const Status status = write_learned(path, policy, options);
+                  options = entry.options, command = entry.command, id,
+                  written = std::move(written)](IsolationManager&) {
+    const Status status = write_learned(path, policy, options, command);
     return std::function<void()>([status, id, written] {
       if (!status)
         log::error("what was learned is not kept",

@@ -30,6 +30,7 @@ class Learner {
   struct Entry {
     LearnedPolicy policy;
     SandboxOptions options;
+    std::vector<std::string> command;
     bool waiting = false;  // for the next time to write
   };
   Entry& entry_of(const Agent& agent);

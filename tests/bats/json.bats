@@ -23,7 +23,7 @@ fields_of_docs() {
 id agent type state reason detail priority created_at started_at finished_at attempt timeout_seconds exit_code signal result_bytes stderr_bytes dropped_bytes metadata depends_on waiting_on payload user correlation_id traceparent cpu_seconds memory_peak_bytes usage after deadline start_at no_progress_timeout_seconds queue_ttl_seconds retries slots share exclusive group require not_before lease_until dead retried_as retry_of attempts
 END
   diff - <(fabric status a --json | jq -r 'keys_unsorted | join(" ")') <<'END'
-id state health detail kind command model tools isolation limits user labels env max_concurrent_tasks max_queue_depth pool timeout_seconds pid spawned_at started_at last_heartbeat_at restarts tasks memory_bytes cpu_seconds pids cpu_throttled_seconds pids_refused io_read_bytes io_written_bytes net_received_bytes net_sent_bytes disk_bytes disk_quota degraded
+id state health detail kind command model tools isolation limits user labels env max_concurrent_tasks max_queue_depth pool timeout_seconds pid spawned_at started_at last_heartbeat_at restarts tasks memory_bytes cpu_seconds pids cpu_throttled_seconds pids_refused io_read_bytes io_written_bytes net_received_bytes net_sent_bytes disk_bytes disk_quota degraded egress learning
 END
   diff - <(fabric status --json | jq -r 'keys_unsorted | join(" ")') <<'END'
 workspace supervisor agents queue ready pauses pressure recurring dead

@@ -78,7 +78,7 @@ const Command k_learned_command{
     "eight or more of what is in it. Each task adds to it; it stays in .fabric/agents/ID/"
     "learned.toml when the agent is terminated, and a later --learn goes on from there.\n\n"
     "It is what was done, not what should be: read it before you use it. Comments name what was "
-    "asked for and is not given. Keys that it does not have, as command, memory_mb and secrets, "
+    "asked for and is not given. Keys that it does not have, as memory_mb, env and secrets, "
     "are "
     "to be added. docs/learning.md says what a sandbox that learns is open to.",
     k_positionals,
