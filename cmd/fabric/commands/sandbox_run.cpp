@@ -114,7 +114,7 @@ Result<Options> read_options(const Arguments& arguments) {
 int exit_code_of(const AttemptExit& exit, const Options& options) {
   switch (exit.reason) {
     case EndReason::not_started:
-      note(exit.message);
+      note(printable(exit.message));
       return exit.exit_code;
     case EndReason::timed_out:
       note("stopped: it ran longer than " + to_string(options.command.timeout));
