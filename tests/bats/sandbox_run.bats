@@ -269,3 +269,11 @@ END
   [ "$status" -ne 0 ]
   expect_match "$stderr" '^fabric: '
 }
+
+@test "a machine on which memory files cannot be executed is said, with what mends it" {
+  requires root namespaces unshare
+  [ -e /proc/sys/vm/memfd_noexec ] || skip "this kernel has no vm.memfd_noexec"
+  outside
+  run -9 --separate-stderr unshare -pfm --mount-proc sh -c 'echo 2 >/proc/sys/vm/memfd_noexec; exec "$0" sandbox run -- true' "$FABRIC"
+  expect_match "$stderr" 'sysctl vm.memfd_noexec=1'
+}
