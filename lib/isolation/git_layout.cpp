@@ -71,10 +71,16 @@ void protect_repository(const Fd& root, const std::string& at,
 }
 
 // Of .git/worktrees/NAME.
-void protect_worktree(const std::string& at, const std::vector<TreeEntry>& entries,
+void protect_worktree(const Fd& root, const std::string& at, const std::vector<TreeEntry>& entries,
                       std::vector<ProtectedPath>& out) {
-  for (const char* name : {"gitdir", "commondir", "config.worktree"})
+  for (const char* name : {"gitdir", "commondir"})
     if (entry_named(entries, name) != nullptr) out.push_back({in(at, name), false, Stand::none});
+  // Also when it is not there: git takes it as soon as it is.
+  const size_t names = at.rfind("worktrees/");
+  const std::string repository = names == 0 ? "" : at.substr(0, names - 1);
+  if (entry_named(entries, "config.worktree") != nullptr ||
+      mentions_worktree_config(text_of(root, in(repository, "config"))))
+    out.push_back({in(at, "config.worktree"), false, Stand::file});
 }
 
 void protect_workspace(const std::string& at, const std::vector<TreeEntry>& entries,
@@ -109,7 +115,7 @@ Result<std::vector<ProtectedPath>> find_protected_paths(const Fd& root) {
         return entry.name != "modules" && entry.name != "worktrees";
       });
     } else if (is_worktree_entry(at, entries)) {
-      protect_worktree(at, entries, found);
+      protect_worktree(root, at, entries, found);
       entries.clear();
     }
     const TreeEntry* git = entry_named(entries, ".git");
