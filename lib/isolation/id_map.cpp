@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isolation/id_map.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,8 +16,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <string_view>
 
 #include "isolation/clone_process.hpp"
+#include "isolation/disk_usage.hpp"
 #include "isolation/process_identity.hpp"
 
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
@@ -97,16 +102,43 @@ Result<Fd> clone_tree(const Fd& place, const std::string& path, __u64 extra, int
 
 __u64 access(bool read_only) { return read_only ? MOUNT_ATTR_RDONLY : 0; }
 
-// nftw() has no argument for its callback; one thread (see IdMaps)
-IdPair new_owner;
-const std::vector<std::string>* left_out;
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-int change_one(const char* path, const struct stat*, int, FTW*) {
-  return ::lchown(path, new_owner.uid, new_owner.gid);
+// Of what the descriptor stands for, a link included. Never by path: the agent of another sandbox
+// may work in the same directory, and put a link in the place of what is on the way.
+bool change_one(int fd, IdPair owner) {
+  return ::fchownat(fd, "", owner.uid, owner.gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+// An errno, or 0.
+int change_below(int directory, dev_t device, IdPair owner, size_t depth) {
+  if (depth > k_deepest_directory) return ELOOP;
+  const int again = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const Directory stream(again < 0 ? nullptr : ::fdopendir(again));
+  if (!stream) return errno;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    const Fd one(::openat(again, entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!one || ::fstat(one.get(), &status) != 0) continue;  // gone meanwhile
+    if (status.st_dev != device) continue;
+    if (!change_one(one.get(), owner)) return errno;
+    if (!S_ISDIR(status.st_mode)) continue;
+    if (const int error = change_below(one.get(), device, owner, depth + 1)) return error;
+  }
+  return 0;
+}
+
+// nftw() has no argument for its callback; one thread (see IdMaps)
+uint32_t only_owner;
+const std::vector<std::string>* left_out;
+
 int stop_at_another(const char* path, const struct stat* status, int, FTW* where) {
-  const bool another = where->level > 0 && status->st_uid != new_owner.uid;
+  const bool another = where->level > 0 && status->st_uid != only_owner;
   return another && std::find(left_out->begin(), left_out->end(), path) == left_out->end() ? 1 : 0;
 }
 
@@ -136,15 +168,21 @@ Result<Fd> open_plain_tree(const Fd& place, const std::string& path, bool read_o
 }
 
 bool all_belong_to(const std::string& path, uint32_t uid, const std::vector<std::string>& besides) {
-  new_owner = {uid, uid};
+  only_owner = uid;
   left_out = &besides;
   return ::nftw(path.c_str(), stop_at_another, 32, FTW_PHYS | FTW_MOUNT) == 0;
 }
 
 Status change_owner(const std::string& path, IdPair owner) {
-  new_owner = owner;
-  if (::nftw(path.c_str(), change_one, 32, FTW_PHYS | FTW_MOUNT) != 0)
-    return fail_errno(errno, "changing the owner of " + path);
+  const std::string what = "changing the owner of " + path;
+  const Fd root = TRY(in_context(open_file(path, O_RDONLY | O_DIRECTORY), what));
+  struct stat status {};
+  if (::fstat(root.get(), &status) != 0 || !change_one(root.get(), owner))
+    return fail_errno(errno, what);
+  const int error = change_below(root.get(), status.st_dev, owner, 0);
+  if (error == ELOOP)
+    return fail(ErrorCode::usage, what + ": directories are nested too deep in it");
+  if (error != 0) return fail_errno(error, what);
   return {};
 }
 

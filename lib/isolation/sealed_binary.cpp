@@ -53,6 +53,9 @@ Result<Fd> seal_binary(const std::string& path) {
   int fd = ::memfd_create("fabric-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | k_mfd_exec);
   if (fd < 0 && errno == EINVAL)
     fd = ::memfd_create("fabric-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0 && errno == EACCES)  // memfd_create(2), proc(5)
+    return fail(ErrorCode::unavailable, "memory files may not be executed here (vm.memfd_noexec)",
+                "sysctl vm.memfd_noexec=1");
   if (fd < 0) return fail_errno(errno, "memfd_create");
   Fd memory(fd);
   TRY_STATUS(in_context(copy_all(source, memory), path));

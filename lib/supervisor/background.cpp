@@ -77,6 +77,8 @@ Result<pid_t> spawn_supervisor(const config::Workspace& workspace, const std::st
                                const std::string& ready_name) {
   const std::string log = errors_path(workspace);
   ::mkdir((workspace.state_dir() + "/logs").c_str(), 0700);
+  // What posix_spawn(3) says of a file that it cannot open is not which one.
+  TRY_STATUS(open_file(log, O_WRONLY | O_CREAT | O_APPEND, 0600).map([](const Fd&) {}));
   std::vector<std::string> arguments{binary, "up", "-C", workspace.root};
   std::vector<char*> argv;
   for (std::string& a : arguments) argv.push_back(a.data());

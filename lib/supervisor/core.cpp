@@ -90,6 +90,7 @@ Status SupervisorCore::watch_signals() {
   sigemptyset(&stop);
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stop, signal);
   ::signal(SIGPIPE, SIG_IGN);
+  ::umask(022);  // a work directory that even its agent cannot use helps nobody
   ::sigprocmask(SIG_BLOCK, &stop, nullptr);
   signals_ = Fd(::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return fail_errno(errno, "signalfd");

@@ -46,6 +46,17 @@ true'
   done
 }
 
+@test "the config of a worktree cannot be made where the repository has such configs" {
+  requires root namespaces git
+  repository
+  git -c user.name=a -c user.email=a@b commit -q --allow-empty -m first
+  git config extensions.worktreeConfig true
+  git worktree add -q ../linked
+  [ ! -e .git/worktrees/linked/config.worktree ]
+  expect_equal "$(box -- sh -c '{ echo "[core]" >.git/worktrees/linked/config.worktree; } 2>/dev/null && echo config')" ""
+  [ ! -e .git/worktrees/linked/config.worktree ]
+}
+
 @test "as an ordinary user: what was closed with chmod is not open to the next run" {
   requires root namespaces git
   local mode none="--memory none --cpu none --pids none"

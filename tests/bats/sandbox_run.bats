@@ -313,3 +313,11 @@ runs_as() { [[ $(readlink "/proc/$1/exe") == */"$2" ]]; }
   [ "$status" -ne 0 ]
   expect_match "$stderr" '^fabric: '
 }
+
+@test "a machine on which memory files cannot be executed is said, with what mends it" {
+  requires root namespaces unshare
+  [ -e /proc/sys/vm/memfd_noexec ] || skip "this kernel has no vm.memfd_noexec"
+  outside
+  run -9 --separate-stderr unshare -pfm --mount-proc sh -c 'echo 2 >/proc/sys/vm/memfd_noexec; exec "$0" sandbox run -- true' "$FABRIC"
+  expect_match "$stderr" 'sysctl vm.memfd_noexec=1'
+}

@@ -37,3 +37,11 @@ load helper
   wait
   expect_equal "$(jq -r .pid pids | sort -u | wc -l)" 1
 }
+
+@test "under any umask of the caller an agent can use its work directory" {
+  requires root namespaces
+  (umask 777 && fabric up --detach)
+  fabric spawn a -- sh -c 'echo made >f && cat f'
+  expect_equal "$(fabric run a)" made
+  expect_equal "$(find .fabric -perm /022 ! -type l)" ""
+}

@@ -168,7 +168,7 @@ void tell_refused(const OneEnd& end) {
 int exit_code_of(const AttemptExit& exit, const Options& options) {
   switch (exit.reason) {
     case EndReason::not_started:
-      note(exit.message);
+      note(printable(exit.message));
       return exit.exit_code;
     case EndReason::timed_out:
       note("stopped: it ran longer than " + to_string(options.command.timeout));
