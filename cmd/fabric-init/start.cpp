@@ -13,6 +13,7 @@
 #include "limits.hpp"
 #include "lookup.hpp"
 #include "paths.hpp"
+#include "processor.hpp"
 #include "sys.hpp"
 
 namespace fabric::init {
@@ -73,6 +74,7 @@ int run_child(void* context) {
   if (syscall(SYS_close_range, socket >= 0 ? 4 : 3, ~0U, 0) < 0)
     return child_fail(child, "closing descriptors");
   if (!set_task_limits(spec.head->limits)) return child_fail(child, "setting limits");
+  if (spec.has(wire::k_one_shot)) leave_processor();
   umask(022);
   reset_signals();
   if (spec.head->filter_count != 0 && !install_filter(spec, socket >= 0 ? 3 : -1))
@@ -149,7 +151,10 @@ bool spawn(Init& init, Slot& slot, Child& child) {
     arguments.flags |= k_clone_into_cgroup;
     arguments.cgroup = static_cast<uint64_t>(slot.leaf.directory);
   }
+  const bool here = init.spec.has(wire::k_one_shot);
+  if (here) stay_on_processor();
   long pid = clone_process(arguments, run_child, &child);
+  if (here) leave_processor();
   slot.denials = take_listener();
   if (pid < 0) {
     child.failed = "starting a process";

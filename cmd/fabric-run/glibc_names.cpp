@@ -2,7 +2,7 @@
 // The compiler's C++ library and our archives were built with glibc's headers; with them musl
 // shares the ABI of x86-64 but for these names. What no name shows: streams, locales and their
 // character classes read the insides of glibc's locale_t, so nothing that this program runs may use
-// them (CMakeLists.txt checks what of them is linked).
+// them.
 #include <grp.h>
 #include <pwd.h>
 

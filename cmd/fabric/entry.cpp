@@ -40,9 +40,7 @@ inline void put(char* path, size_t directory, const char* place) {
 
 }  // namespace
 
-extern "C"
-    __attribute__((visibility("hidden"), used, optimize("no-tree-loop-distribute-patterns"))) void
-    fabric_before_libc(long* stack) {
+extern "C" __attribute__((visibility("hidden"), used)) void fabric_before_libc(long* stack) {
   constexpr size_t k_path = 4096, k_place = 64;
   char** argv = reinterpret_cast<char**>(stack + 1);
   if (stack[0] < 3 || !same(argv[1], "sandbox") || !same(argv[2], "run")) return;

@@ -47,9 +47,11 @@ std::vector<const CgroupBase*> CgroupHost::all() const {
   return bases;
 }
 
-Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted) {
+Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted,
+                                    const std::string& mounts) {
   CgroupHost host;
-  auto hierarchies = parse_cgroup_mounts(TRY(read_file("/proc/self/mountinfo")));
+  auto hierarchies =
+      parse_cgroup_mounts(mounts.empty() ? TRY(read_file("/proc/self/mountinfo")) : mounts);
   const std::string own = TRY(read_file("/proc/self/cgroup"));
   const CgroupHierarchy* unified = nullptr;
   for (const CgroupHierarchy& hierarchy : hierarchies) {

@@ -42,7 +42,8 @@ struct CgroupHost {
 struct WantedGroups {
   bool memory = true, cpu = true, cpuacct = true, pids = true, unified = true;
 };
-Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted = {});
+Result<CgroupHost> open_cgroup_host(const std::string& root, const WantedGroups& wanted = {},
+                                    const std::string& mounts = "");
 // Removes the roots, unless a sandbox is left in them.
 void leave_cgroup_host(const CgroupHost& host);
 // The same for the groups in which process `pid` is, if it is in one called `name`: a sandbox may

@@ -38,9 +38,25 @@ namespace {
 
 constexpr Duration k_patience = Duration::seconds(10);
 
+// An init that is being made, and ends when that fails.
+struct Unready {
+  Launched init;
+
+  explicit Unready(Launched launched) : init(std::move(launched)) {}
+  ~Unready() {
+    if (!init.pidfd) return;
+    (void)signal_process(init.pidfd, SIGKILL);
+    (void)wait_for_end(init.pidfd, k_patience);
+  }
+  Unready(const Unready&) = delete;
+  Unready& operator=(const Unready&) = delete;
+  [[nodiscard]] Fd release() { return std::move(init.pidfd); }
+  [[nodiscard]] Status wait_until_ready(const Fd& socket) const;
+};
+
 // READY, or what the init refused.
-Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
-  std::array<pollfd, 2> ask{{{socket.get(), POLLIN, 0}, {pidfd.get(), POLLIN, 0}}};
+Status Unready::wait_until_ready(const Fd& socket) const {
+  std::array<pollfd, 2> ask{{{socket.get(), POLLIN, 0}, {init.pidfd.get(), POLLIN, 0}}};
   int ready = 0;
   do {
     ready = ::poll(ask.data(), ask.size(), static_cast<int>(k_patience.to_millis()));
@@ -50,7 +66,8 @@ Status wait_until_ready(const Fd& socket, const Fd& pidfd) {
   ssize_t got = ::recv(socket.get(), packet.data(), packet.size(), MSG_DONTWAIT);
   wire::Header header{};
   if (got < static_cast<ssize_t>(sizeof header))
-    return fail(ErrorCode::failed, "fabric-init died while it built the sandbox");
+    return fail(init.failure().value_or(
+        Error{ErrorCode::failed, "fabric-init died while it built the sandbox", ""}));
   std::memcpy(&header, packet.data(), sizeof header);
   if (header.type == wire::k_ready) return {};
   std::string what(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header);
@@ -196,6 +213,24 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
   const IdPair agent = change_user ? IdPair{id, id} : self;
 
   const PathPlan paths = TRY(plan_paths({spec.options, spec.work_dir, spec.workspace, walls}));
+  const SandboxCgroup groups =
+      TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
+                              change_user ? std::optional(agent.uid) : std::nullopt));
+  auto [ours, theirs] = TRY(make_socket_pair());
+  // Above the numbers that the child gives away, as the binary is.
+  theirs = TRY(move_above(std::move(theirs)));
+  Launch how;
+  how.binary = binary.get();
+  how.setup = theirs.get();
+  how.dev_null = dev_null.get();
+  how.join = &groups.join;
+  how.into_cgroup = groups.into.get();
+  how.namespaces = walls;
+  how.user_namespace = walls && !change_user;
+  how.network_later = change_user;  // while we make files
+  Unready launched{TRY(launch(how))};
+  theirs.reset();
+
   InitSpec init = TRY(describe(spec, paths, agent));
   JournalPosition position;
   Fd journal = TRY(open_exit_journal(spec.exit_journal, position));
@@ -211,13 +246,9 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
     work = TRY(work_tree(spec, paths, agent, degraded));
     trees = TRY(open_trees(paths, agent, maps));
   }
-  SandboxCgroup groups =
-      TRY(make_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, spec.slots,
-                              change_user ? std::optional(agent.uid) : std::nullopt));
   if (groups.cpu_stat) init.flags |= wire::k_cpu_stat;
   if (groups.pids_events) init.flags |= wire::k_pids_events;
   Fd listener = TRY(listen_at(spec.control_socket));
-  auto [ours, theirs] = TRY(make_socket_pair());
   std::vector<int> descriptors{listener.get(), journal.get()};
   if (work) descriptors.push_back(work.get());
   for (const Fd& tree : trees) descriptors.push_back(tree.get());
@@ -231,39 +262,21 @@ Result<Sandbox> IsolationManager::State::build(const SandboxSpec& asked) {
       if (fd->valid()) descriptors.push_back(fd->get());
   for (const Fd* fd : {&groups.cpu_stat, &groups.pids_events})
     if (fd->valid()) descriptors.push_back(fd->get());
-  TRY_STATUS(send_with_descriptors(ours, TRY(encode_spec(init)), descriptors));
-
-  Launch how;
-  how.binary = binary.get();
-  // Above the numbers that the child gives away, as the binary is.
-  theirs = TRY(move_above(std::move(theirs)));
-  how.setup = theirs.get();
-  how.dev_null = dev_null.get();
-  how.join = &groups.join;
-  how.into_cgroup = groups.into.get();
-  how.namespaces = walls;
-  how.user_namespace = walls && !change_user;
-  Launched launched = TRY(launch(how));
-  theirs.reset();
-  Status ready = wait_until_ready(ours, launched.pidfd);
-  if (ready) ready = check_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, launched.pid);
-  auto start_time = process_start_time(launched.pid);
-  if (ready && !start_time) ready = fail(start_time.error());
-  if (ready) {
-    const wire::Header go{wire::k_go, 0, 0, 0, 0};
-    ready =
-        send_with_descriptors(ours, std::string(reinterpret_cast<const char*>(&go), sizeof go), {});
-  }
-  if (!ready) {
-    (void)signal_process(launched.pidfd, SIGKILL);
-    (void)wait_for_end(launched.pidfd, k_patience);
-    return fail(std::move(ready).error());
-  }
+  // One that has ended meanwhile cannot be told, but has said why.
+  const Status told = send_with_descriptors(ours, TRY(encode_spec(init)), descriptors);
+  TRY_STATUS(launched.wait_until_ready(ours));
+  TRY_STATUS(told);
+  TRY_STATUS(check_sandbox_cgroup(cgroups, spec.cgroup, spec.limits, launched.init.pid));
+  const uint64_t start_time = TRY(process_start_time(launched.init.pid));
+  const wire::Header go{wire::k_go, 0, 0, 0, 0};
+  TRY_STATUS(
+      send_with_descriptors(ours, std::string(reinterpret_cast<const char*>(&go), sizeof go), {}));
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-  SandboxIdentity identity{launched.pid, *start_time,         boot_id,           spec.generation,
-                           spec.cgroup,  spec.control_socket, spec.exit_journal, walls};
-  return Sandbox{std::move(identity), std::move(launched.pidfd), InitConnection(std::move(ours)),
-                 std::move(degraded), std::string(disk_quota),   std::move(link.first)};
+  SandboxIdentity identity{launched.init.pid, start_time,  boot_id,
+                           spec.generation,   spec.cgroup, spec.control_socket,
+                           spec.exit_journal, walls};
+  return Sandbox{std::move(identity), launched.release(),      InitConnection(std::move(ours)),
+                 std::move(degraded), std::string(disk_quota), std::move(link.first)};
 }
 
 Result<Sandbox> IsolationManager::create_sandbox(const SandboxSpec& spec) {

@@ -25,21 +25,26 @@ namespace fabric {
 
 namespace {
 
-constexpr size_t k_stack_size = size_t{64} << 10;
+constexpr size_t k_stack_size = size_t{16} << 10;
 constexpr int k_setup_fd = 3;
 constexpr int k_binary_fd = 4;
 
+}  // namespace
+
 // Everything the child needs, made before the clone.
-struct Child {
-  const Launch* launch = nullptr;
+struct Launching {
+  Launch launch;
   std::string uid_map, gid_map;
   bool exec = true;
   const char* failed = nullptr;  // written by the child: memory is shared
   int error = 0;
   std::optional<NamespaceStep> step;  // of `failed`, when it was about namespaces
+  alignas(16) std::array<char, k_stack_size> stack;
 };
 
-int child_fail(Child& child, const char* what) {
+namespace {
+
+int child_fail(Launching& child, const char* what) {
   child.error = errno;
   child.failed = what;
   return 1;
@@ -70,8 +75,8 @@ bool keep_capabilities() {
 }
 
 int run_child(void* pointer) {
-  Child& child = *static_cast<Child*>(pointer);
-  const Launch& launch = *child.launch;
+  Launching& child = *static_cast<Launching*>(pointer);
+  const Launch& launch = child.launch;
   if (launch.join != nullptr)
     for (const Fd& tasks : *launch.join)
       if (::write(tasks.get(), "0", 1) != 1) return child_fail(child, "entering a cgroup");
@@ -105,12 +110,18 @@ int run_child(void* pointer) {
   return child_fail(child, "executing fabric-init");
 }
 
-Result<Launched> clone_child(Child& child) {
-  const Launch& launch = *child.launch;
-  alignas(16) std::array<char, k_stack_size> stack;  // we wait, so it lives long enough
+Error why(const Launching& child) {
+  if (child.step) return namespace_refusal(*child.step, child.failed, child.error);
+  return fail_errno(child.error, child.failed).value();
+}
+
+Result<Launched> clone_child(const std::shared_ptr<Launching>& shared) {
+  Launching& child = *shared;
+  const Launch& launch = child.launch;
   int pidfd = -1;
   CloneArguments arguments;
-  arguments.flags = k_clone_vm | k_clone_vfork | k_clone_pidfd | k_clone_clear_sighand;
+  arguments.flags = k_clone_vm | k_clone_pidfd | k_clone_clear_sighand;
+  if (!launch.network_later) arguments.flags |= k_clone_vfork;
   if (launch.namespaces) arguments.flags |= CLONE_NEWNS | CLONE_NEWPID;
   if (launch.namespaces && !launch.network_later)
     arguments.flags |= CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
@@ -125,8 +136,8 @@ Result<Launched> clone_child(Child& child) {
   }
   arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<uint64_t>(stack.data());
-  arguments.stack_size = stack.size();
+  arguments.stack = reinterpret_cast<uint64_t>(child.stack.data());
+  arguments.stack_size = child.stack.size();
   const long pid = clone_process(arguments, run_child, &child);
   if (pid < 0) {
     const int error = static_cast<int>(-pid);
@@ -134,30 +145,40 @@ Result<Launched> clone_child(Child& child) {
     return fail(
         namespace_refusal(NamespaceStep::clone, "making a process in new namespaces", error));
   }
-  Launched launched{static_cast<pid_t>(pid), Fd(pidfd)};
+  Launched launched{static_cast<pid_t>(pid), Fd(pidfd), nullptr};
+  if (launch.network_later) {
+    launched.launching = shared;
+    return launched;
+  }
   if (child.failed == nullptr && child.exec) return launched;
   (void)wait_for_end(launched.pidfd, Duration::seconds(10));
-  if (child.failed != nullptr && child.step)
-    return fail(namespace_refusal(*child.step, child.failed, child.error));
-  if (child.failed != nullptr) return fail_errno(child.error, child.failed);
+  if (child.failed != nullptr) return fail(why(child));
   return launched;
+}
+
+// make_shared would write zeroes over the whole stack.
+std::shared_ptr<Launching> new_launching() {
+  return std::shared_ptr<Launching>(new Launching);  // NOLINT(cppcoreguidelines-owning-memory)
 }
 
 }  // namespace
 
+std::optional<Error> Launched::failure() const {
+  if (!launching || !wait_for_end(pidfd, Duration::seconds(10))) return std::nullopt;
+  return launching->failed != nullptr ? std::optional(why(*launching)) : std::nullopt;
+}
+
 Result<Launched> launch(const Launch& launch) {
-  Child child;
-  child.launch = &launch;
+  auto child = new_launching();
+  child->launch = launch;
   return clone_child(child);
 }
 
 Status probe_namespaces(bool user_namespace) {
-  Launch launch;
-  launch.namespaces = true;
-  launch.user_namespace = user_namespace;
-  Child child;
-  child.launch = &launch;
-  child.exec = false;
+  auto child = new_launching();
+  child->launch.namespaces = true;
+  child->launch.user_namespace = user_namespace;
+  child->exec = false;
   TRY_STATUS(clone_child(child).map([](const Launched&) {}));
   return {};
 }

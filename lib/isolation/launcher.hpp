@@ -6,6 +6,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -20,14 +22,18 @@ struct Launch {
   const std::vector<Fd>* join = nullptr;  // v1 `tasks` files
   int into_cgroup = -1;
   bool namespaces = false;
-  // The init makes those of network, IPC and host name itself, while its caller, who waits for the
-  // clone to end, does something else: that of the network alone takes longer than all mounts.
+  // The init makes those of network, IPC and host name itself, and nobody waits for it to start:
+  // its caller does something else meanwhile. The network alone takes longer than all mounts.
   bool network_later = false;
   bool user_namespace = false;  // maps our own ids to themselves, capabilities become ambient
 };
+struct Launching;
 struct Launched {
   pid_t pid = 0;
   Fd pidfd;
+  std::shared_ptr<Launching> launching;  // of one that was not waited for; until it has started
+  // When such a one has ended without a word: why it did not start, if that is the reason.
+  [[nodiscard]] std::optional<Error> failure() const;
 };
 Result<Launched> launch(const Launch& launch);
 

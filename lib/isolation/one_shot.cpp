@@ -161,7 +161,7 @@ class Run {
     const bool groups_first = OneShotGroups::before_the_init();
     if (groups_first) TRY_STATUS(make_groups(state));
     TRY_STATUS(start_init(state));
-    paths_ = TRY(plan_paths({asked_.options, "", "", walls}));
+    paths_ = TRY(plan_paths({asked_.options, "", "", walls, TRY(mounts())}));
     if (walls) TRY_STATUS(take_names());
     TRY_STATUS(describe_to_init(state, agent));
     Fd work;
@@ -191,6 +191,22 @@ class Run {
     groups_.remove();
     TRY_STATUS(give_names_back());
     return std::move(end_);
+  }
+
+  // What the init said, or why it did not start, is the reason why it could not be told more.
+  Error cause(Error error) {
+    if (error.code != ErrorCode::failed || !ours_) return error;
+    std::array<char, 1024> packet{};
+    const ssize_t got = ::recv(ours_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) return error;
+    if (got <= 0) return init_.failure().value_or(std::move(error));
+    wire::Header header{};
+    if (got < static_cast<ssize_t>(sizeof header)) return error;
+    std::memcpy(&header, packet.data(), sizeof header);
+    if (header.type != wire::k_failed) return error;
+    return init_refusal(
+        std::string(packet.data() + sizeof header, static_cast<size_t>(got) - sizeof header),
+        static_cast<int>(header.value));
   }
 
   // On failure: the init sees the end of the connection and ends, and so does all that is in it.
@@ -256,9 +272,16 @@ class Run {
     return {};
   }
 
+  // Read once: the kernel writes out the path of every mount for it.
+  Result<std::string> mounts() {
+    if (mounts_.empty()) mounts_ = TRY(read_file("/proc/self/mountinfo"));
+    return mounts_;
+  }
+
   template <class State>
   Status make_groups(State& state) {
-    TRY_STATUS(groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits));
+    TRY_STATUS(
+        groups_.find(k_group_prefix + std::to_string(::getpid()), asked_.limits, TRY(mounts())));
     state.features = cheap_features(groups_.host());
     if (asked_.limits.io_weight != 0)
       TRY_STATUS(check_io_weight(groups_.host(), asked_.work_dir.empty() ? "/" : asked_.work_dir));
@@ -353,6 +376,7 @@ class Run {
   std::optional<OneShotDisk> disk_;
   OneEnd end_;
   PathPlan paths_;
+  std::string mounts_;
   std::string names_;         // directory with the list of what was put in the place of names
   bool handed_over_ = false;  // the files of the work directory, for lack of a mapped mount
 };
@@ -387,8 +411,9 @@ Result<OneEnd> IsolationManager::run_once(const std::string& init_binary, const 
   Run run(init_binary, asked, command);
   auto end = run.run(state);
   if (end) return end;
+  Error error = run.cause(std::move(end).error());
   run.abandon();
-  return fail(state.explained(std::move(end).error(), asked));
+  return fail(state.explained(std::move(error), asked));
 }
 
 }  // namespace fabric

@@ -61,7 +61,8 @@ bool OneShotGroups::before_the_init() {
          static_cast<unsigned long>(status.f_type) == CGROUP2_SUPER_MAGIC;
 }
 
-Status OneShotGroups::find(const std::string& name, const Limits& wanted) {
+Status OneShotGroups::find(const std::string& name, const Limits& wanted,
+                           const std::string& mounts) {
   const bool any = wanted.memory_bytes != 0 || wanted.cpu_millicores != 0 || wanted.pids != 0 ||
                    wanted.io_weight != 0;
   if (!any) return {};
@@ -71,7 +72,7 @@ Status OneShotGroups::find(const std::string& name, const Limits& wanted) {
   groups.pids = wanted.pids != 0;
   groups.cpuacct = false;
   groups.unified = before_the_init();
-  host_ = TRY(open_cgroup_host(name, groups));
+  host_ = TRY(open_cgroup_host(name, groups, mounts));
   return {};
 }
 

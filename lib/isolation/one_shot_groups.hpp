@@ -28,7 +28,7 @@ class OneShotGroups {
   static bool before_the_init();
 
   // What there is to find; no limit is set yet. `name`: a path component that nobody else uses now.
-  Status find(const std::string& name, const Limits& wanted);
+  Status find(const std::string& name, const Limits& wanted, const std::string& mounts);
   [[nodiscard]] const CgroupHost& host() const { return host_; }
   // Sets the limits and reads back what the kernel made of them.
   // `uid`: of the command, when it is not ours.

@@ -305,7 +305,8 @@ class Planner {
       for (const char* name : {"proc", "sys", "dev", "run"})
         if (std::filesystem::is_directory(std::string("/") + name))
           nodes_.at(join_path(tree.inside, name)).hide = true;
-    const std::string mounts = read_file("/proc/self/mountinfo").value_or("");
+    const std::string mounts =
+        request_.mounts.empty() ? read_file("/proc/self/mountinfo").value_or("") : request_.mounts;
     for (std::string_view rest = mounts; !rest.empty();) {
       const std::string_view line = rest.substr(0, rest.find('\n'));
       rest.remove_prefix(std::min(line.size() + 1, rest.size()));

@@ -23,6 +23,7 @@ struct PathRequest {
   std::string own_work;   // host directory that is /work when the options name none; "": in memory
   std::string workspace;  // root of the fabric workspace, "" for none: its files are protected
   bool walls = true;      // else only the work directory is looked up
+  std::string mounts = {};  // /proc/self/mountinfo, where it was read already
 };
 
 // One of the host, without links on the way to it.

@@ -12,6 +12,10 @@ namespace {
 
 class Text {
  public:
+  explicit Text(size_t room) {
+    bytes_.reserve(room);
+    bytes_.push_back('\0');
+  }
   // Offset 0 is the empty string.
   uint32_t add(const std::string& text) {
     if (text.empty()) return 0;
@@ -22,7 +26,7 @@ class Text {
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
 
  private:
-  std::string bytes_ = std::string(1, '\0');
+  std::string bytes_;
 };
 
 template <class T>
@@ -44,7 +48,9 @@ wire::TaskLimits task_limits(const Limits& limits) {
 }
 
 Result<std::string> encode_spec(const InitSpec& spec) {
-  Text text;
+  size_t room = 4096;
+  for (const MountStep& step : spec.mounts) room += step.source.size() + step.target.size() + 2;
+  Text text(room);
   std::vector<wire::MountOp> mounts;
   mounts.reserve(spec.mounts.size());
   for (const MountStep& step : spec.mounts) {
@@ -79,22 +85,22 @@ Result<std::string> encode_spec(const InitSpec& spec) {
   head.denial_count = static_cast<uint32_t>(denials.size());
   head.text_size = static_cast<uint32_t>(text.bytes().size());
 
-  std::string body;
-  append(body, &head, 1);
-  append(body, mounts.data(), mounts.size());
+  wire::Header header{wire::k_spec, 0, 0, 0, 0};
+  std::string packet;
+  packet.reserve(room + (size_t{16} << 10));
+  append(packet, &header, 1);
+  append(packet, &head, 1);
+  append(packet, mounts.data(), mounts.size());
   if (spec.filter != nullptr)
-    append(body, spec.filter->program.data(), spec.filter->program.size());
-  append(body, denials.data(), denials.size());
-  body += text.bytes();
-  if (body.size() > wire::k_max_spec || mounts.size() > 1024 ||
-      denials.size() > wire::k_max_denial_rules)
+    append(packet, spec.filter->program.data(), spec.filter->program.size());
+  append(packet, denials.data(), denials.size());
+  packet += text.bytes();
+  const size_t body = packet.size() - sizeof header;
+  if (body > wire::k_max_spec || mounts.size() > 1024 || denials.size() > wire::k_max_denial_rules)
     return fail(ErrorCode::usage, "the description of the sandbox is too large",
                 "give it fewer rules about paths, or directories with fewer git repositories");
-  const wire::Header header{wire::k_spec, 0, static_cast<uint32_t>(body.size()), 0, 0};
-  std::string packet;
-  packet.reserve(sizeof header + body.size());
-  append(packet, &header, 1);
-  packet += body;
+  header.size = static_cast<uint32_t>(body);
+  std::memcpy(packet.data(), &header, sizeof header);
   return packet;
 }
 

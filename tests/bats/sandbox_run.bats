@@ -241,3 +241,47 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
   expect_status 130
 }
+
+runs_as() { [[ $(readlink "/proc/$1/exe") == */"$2" ]]; }
+
+@test "fabric-run does it, gives back what it does not serve, and is not needed" {
+  requires root namespaces
+  outside
+  local init pid
+  init=$(dirname "$(dirname "$(readlink -f "$FABRIC")")")/fabric-init/fabric-init
+  [ -x "$init" ] || init=$(dirname "$(dirname "$(readlink -f "$FABRIC")")")/libexec/fabric/fabric-init
+  mkdir -p p/bin p/libexec/fabric
+  cp "$(readlink -f "$FABRIC")" p/bin/fabric
+  cp "$init" p/libexec/fabric/
+  # Without it, and what both say of a mistake.
+  run p/bin/fabric sandbox run --work none --memory 64M -- sh -c 'exit 5'
+  expect_status 5
+  run p/bin/fabric sandbox run --memroy 64M -- true
+  expect_status 125
+  local said=$output
+  run box --memroy 64M -- true
+  expect_status 125
+  expect_equal "$output" "$said"
+  run box --memory 64M --memory 32M -- true
+  expect_status 125
+  expect_match "$output" "given more than once"
+  # A policy other than the built-in one is fabric's own work, as is one that is not there.
+  run box --work none --seccomp strict -- sh -c 'exit 6'
+  expect_status 6
+
+  [ -x "$(dirname "$(dirname "$(readlink -f "$FABRIC")")")/fabric-run/fabric-run" ] || skip "no fabric-run in this build"
+  mkfifo hold
+  "$FABRIC" sandbox run --work none -- cat <hold >/dev/null &
+  pid=$!
+  exec 8>hold
+  wait_until 10 runs_as "$pid" fabric-run
+  exec 8>&-
+  wait "$pid"
+  "$FABRIC" sandbox run --work none --seccomp default -- cat <hold >/dev/null &
+  pid=$!
+  exec 8>hold
+  wait_until 10 grep -qz "sandbox run" "/proc/$pid/cmdline"
+  runs_as "$pid" fabric
+  exec 8>&-
+  wait "$pid"
+}

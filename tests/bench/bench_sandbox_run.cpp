@@ -4,8 +4,6 @@
 // nothing else), in turn: back to back, after a pause as a person's commands come, a hundred at
 // once; and what each feature costs.
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,29 +12,13 @@
 #include <cstring>
 #include <thread>
 
-#include "base/fd.hpp"
+#include "bench_bwrap.hpp"
 #include "bench_support.hpp"
 
 namespace fabric::bench {
 namespace {
 
 using Words = std::vector<std::string>;
-
-constexpr int k_filter_fd = 9;
-
-sock_filter filter[] = {
-#include "isolation/builtin_filter.inc"
-};
-
-// What bwrap --seccomp reads: the same program with EPERM as every refusal.
-std::string write_filter(const std::string& directory) {
-  for (sock_filter& step : filter)
-    if (step.code == (BPF_RET | BPF_K) && (step.k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)
-      step.k = SECCOMP_RET_ERRNO | EPERM;
-  const std::string path = directory + "/filter";
-  need(write_file_atomically(path, {reinterpret_cast<const char*>(filter), sizeof filter}, 0644));
-  return path;
-}
 
 struct Measured {
   std::string name;
@@ -88,50 +70,6 @@ struct Runner {
   }
 };
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
-// The same directories of the host, files of /etc, sizes, masks over /proc, ids, capabilities and
-// system calls as in ours.
-Words bwrap_alike(const std::string& work) {
-  Words argv{"bwrap",      "--unshare-all", "--uid",         "65534",
-             "--gid",      "65534",         "--hostname",    "sandbox",
-             "--ro-bind",  "/usr",          "/usr",          "--proc",
-             "/proc",      "--dev",         "/dev",          "--bind",
-             work,         "/work",         "--chdir",       "/work",
-             "--cap-drop", "ALL",           "--clearenv",    "--setenv",
-             "PATH",       "/usr/bin:/bin", "--new-session", "--die-with-parent"};
-  const auto add = [&](const Words& words) { argv.insert(argv.end(), words.begin(), words.end()); };
-  for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
-    if (exists(std::string("/") + name))
-      add({"--symlink", std::string("usr/") + name, std::string("/") + name});
-  for (const char* path :
-       {"/opt", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/protocols",
-        "/etc/services", "/etc/os-release", "/etc/fonts", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
-        "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"})
-    if (exists(path)) add({"--ro-bind", path, path});
-  for (const char* name : {"sys", "irq", "bus"})
-    if (exists(std::string("/proc/") + name)) {
-      const std::string path = std::string("/proc/") + name;
-      add({"--ro-bind", path, path});
-    }
-  for (const char* path : {"/tmp", "/dev/shm"}) add({"--size", "268435456", "--tmpfs", path});
-  for (const char* name : {"acpi", "asound", "fs", "scsi"}) {
-    struct stat status {};
-    const std::string path = std::string("/proc/") + name;
-    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 0006) != 0)
-      add({"--tmpfs", path, "--remount-ro", path});
-  }
-  for (const char* name : {"config.gz", "iomem", "ioports", "kallsyms", "key-users", "keys",
-                           "kpagecgroup", "latency_stats", "modules", "sched_debug", "schedstat"}) {
-    struct stat status {};
-    const std::string path = std::string("/proc/") + name;
-    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 0006) != 0)
-      add({"--ro-bind", "/dev/null", path});
-  }
-  add({"--seccomp", std::to_string(k_filter_fd), "/bin/true"});
-  return argv;
-}
-
 Words fabric_run(const std::string& work, const Words& options) {
   Words argv{fabric_binary(), "sandbox", "run", "--work", work};
   argv.insert(argv.end(), options.begin(), options.end());
@@ -143,7 +81,7 @@ void compare(Report& report, const Runner& runner, const std::string& work, cons
              int rounds, std::chrono::milliseconds pause) {
   std::vector<Measured> all{{"/bin/true", {"/bin/true"}, {}},
                             {"floor", {FABRIC_SANDBOX_FLOOR, work, "/bin/true"}, {}},
-                            {"bwrap", bwrap_alike(work), {}},
+                            {"bwrap", bwrap_alike(work, {"/bin/true"}), {}},
                             {"fabric sandbox run", fabric_run(work, {}), {}}};
   runner.interleave(all, rounds, pause);
   report.latency("/bin/true, " + how, all[0].series);
@@ -167,7 +105,7 @@ void body(const Options& options, Report& report) {
   compare(report, runner, work, "after 150 ms of nothing", std::max(rounds / 4, 1),
           std::chrono::milliseconds(150));
 
-  std::vector<Measured> many{{"bwrap", bwrap_alike(work), {}},
+  std::vector<Measured> many{{"bwrap", bwrap_alike(work, {"/bin/true"}), {}},
                              {"fabric sandbox run", fabric_run(work, {}), {}}};
   runner.at_once(many, std::max(rounds / 40, 1), 100);
   const Row& peers = report.latency("bwrap, each of 100 at once", many[0].series);

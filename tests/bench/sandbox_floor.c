@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The floor: the kernel steps of a sandbox, by the shortest way that we know, and then the program:
- * namespaces, mounts, limits in cgroups (v1), an unprivileged user, no capabilities, Landlock,
- * seccomp. No pid 1 of its own, no supervision, no checks, no error messages.
+ * namespaces, mounts, masks, limits in cgroups (v1), an unprivileged user, no capabilities,
+ * Landlock, seccomp. No pid 1 of its own, no supervision, no checks, no error messages. Linked with
+ * musl, whose start asks the processor nothing.
  * Usage: sandbox_floor WORKDIR [PROGRAM] (as root) */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -117,16 +118,98 @@ static void restrict_files(void) {
   close(ruleset);
 }
 
-static void bind_mount(const char* from, const char* to, unsigned long flags) {
-  MUST(mount(from, to, NULL, MS_BIND, NULL));
-  if (flags) MUST(mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | flags, NULL));
+struct attributes {
+  uint64_t set, clear, propagation, userns;
+};
+enum { k_rdonly = 1, k_nosuid = 2, k_nodev = 4, k_noexec = 8 };
+
+static int clone_tree(const char* from, uint64_t set) {
+  struct attributes change = {set, 0, MS_PRIVATE, 0};
+  const unsigned flags = 1 | O_CLOEXEC | 0x8000; /* OPEN_TREE_CLONE, AT_RECURSIVE */
+  int tree = (int)syscall(467, AT_FDCWD, from, flags, &change, sizeof change);
+  if (tree >= 0) return tree; /* open_tree_attr: Linux 6.15 */
+  MUST(tree = (int)syscall(SYS_open_tree, AT_FDCWD, from, flags));
+  MUST(syscall(SYS_mount_setattr, tree, "", 0x9000, &change, sizeof change));
+  return tree;
 }
 
-static void device(const char* name) {
-  char to[64];
-  snprintf(to, sizeof to, "/tmp%s", name);
-  MUST(mknod(to, S_IFREG | 0666, 0));
-  bind_mount(name, to, 0);
+static void attach(int tree, const char* to) {
+  MUST(syscall(SYS_move_mount, tree, "", AT_FDCWD, to, 4));
+  close(tree);
+}
+
+static void bind_mount(const char* from, const char* to, uint64_t set) {
+  attach(clone_tree(from, set), to);
+}
+
+static void copy(const char* name) {
+  char from[64], to[64], text[16384];
+  snprintf(from, sizeof from, "/etc/%s", name);
+  snprintf(to, sizeof to, "/tmp/etc/%s", name);
+  int in = open(from, O_RDONLY | O_CLOEXEC), out;
+  if (in < 0) return;
+  ssize_t size = read(in, text, sizeof text);
+  close(in);
+  MUST(out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  MUST(write(out, text, (size_t)size));
+  close(out);
+}
+
+static void make_root(void) {
+  int work_tree = clone_tree(work, k_nosuid | k_nodev);
+  MUST(mount("none", "/tmp", "tmpfs", MS_NOSUID, "size=1m,mode=755"));
+  const char* dirs[] = {"/tmp/usr", "/tmp/work",    "/tmp/proc",    "/tmp/dev",    "/tmp/tmp",
+                        "/tmp/etc", "/tmp/etc/ssl", "/tmp/dev/pts", "/tmp/dev/shm"};
+  for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; ++i) MUST(mkdir(dirs[i], 0755));
+  MUST(symlink("usr/bin", "/tmp/bin"));
+  MUST(symlink("usr/sbin", "/tmp/sbin"));
+  MUST(symlink("usr/lib", "/tmp/lib"));
+  MUST(symlink("usr/lib64", "/tmp/lib64"));
+  bind_mount("/usr", "/tmp/usr", k_rdonly | k_nosuid | k_nodev);
+  const char* shown[] = {"/etc/alternatives", "/etc/ssl/certs", "/etc/fonts", "/opt"};
+  for (unsigned i = 0; i < sizeof shown / sizeof *shown; ++i) {
+    char to[64];
+    if (access(shown[i], F_OK) != 0) continue;
+    snprintf(to, sizeof to, "/tmp%s", shown[i]);
+    MUST(mkdir(to, 0755));
+    bind_mount(shown[i], to, k_rdonly | k_nosuid | k_nodev);
+  }
+  MUST(mknod("/tmp/etc/ld.so.cache", S_IFREG | 0644, 0));
+  bind_mount("/etc/ld.so.cache", "/tmp/etc/ld.so.cache", k_rdonly | k_nosuid | k_nodev);
+  const char* copied[] = {"protocols", "services", "ssl/openssl.cnf", "passwd",
+                          "group",     "hosts",    "nsswitch.conf"};
+  for (unsigned i = 0; i < sizeof copied / sizeof *copied; ++i) copy(copied[i]);
+  attach(work_tree, "/tmp/work");
+  MUST(mount("none", "/tmp/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=256m"));
+  MUST(mount("none", "/tmp/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=256m"));
+  MUST(mount("none", "/tmp/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666"));
+  const struct {
+    const char* path;
+    int minor;
+  } devices[] = {{"/tmp/dev/null", 3},   {"/tmp/dev/zero", 5},    {"/tmp/dev/full", 7},
+                 {"/tmp/dev/random", 8}, {"/tmp/dev/urandom", 9}, {"/tmp/dev/tty", 0}};
+  for (unsigned i = 0; i < sizeof devices / sizeof *devices; ++i)
+    MUST(mknod(devices[i].path, S_IFCHR | 0666,
+               (dev_t)((devices[i].minor == 0 ? 5 : 1) << 8 | devices[i].minor)));
+}
+
+static void make_proc(void) {
+  MUST(mount("none", "/tmp/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+  const char* read_only[] = {"/tmp/proc/sys", "/tmp/proc/irq", "/tmp/proc/bus"};
+  for (unsigned i = 0; i < 3; ++i)
+    bind_mount(read_only[i], read_only[i], k_rdonly | k_nosuid | k_nodev | k_noexec);
+  MUST(mkdir("/tmp/.none", 0));
+  const char* hidden[] = {"acpi",    "asound",   "config.gz", "fs",           "iomem",
+                          "ioports", "kallsyms", "key-users", "keys",         "kpagecgroup",
+                          "modules", "scsi",     "schedstat", "latency_stats"};
+  for (unsigned i = 0; i < sizeof hidden / sizeof *hidden; ++i) {
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "/tmp/proc/%s", hidden[i]);
+    if (stat(path, &status) != 0 || (status.st_mode & 6) == 0) continue;
+    bind_mount(S_ISDIR(status.st_mode) ? "/tmp/.none" : "/tmp/dev/null", path,
+               k_rdonly | k_nosuid | k_noexec);
+  }
 }
 
 static int child(void* unused) {
@@ -134,29 +217,13 @@ static int child(void* unused) {
   char* argv[] = {program, NULL};
   char* envp[] = {NULL};
   MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-  int work_fd = open(work, O_PATH | O_CLOEXEC);
-  MUST(work_fd);
-  MUST(mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755"));
-  const char* dirs[] = {"/tmp/usr", "/tmp/work", "/tmp/proc", "/tmp/dev", "/tmp/tmp", "/tmp/etc"};
-  for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; ++i) MUST(mkdir(dirs[i], 0755));
-  MUST(symlink("usr/bin", "/tmp/bin"));
-  MUST(symlink("usr/lib", "/tmp/lib"));
-  MUST(symlink("usr/lib64", "/tmp/lib64"));
-  bind_mount("/usr", "/tmp/usr", MS_RDONLY | MS_NOSUID | MS_NODEV);
-  char from[64];
-  snprintf(from, sizeof from, "/proc/self/fd/%d", work_fd);
-  bind_mount(from, "/tmp/work", MS_NOSUID | MS_NODEV);
-  MUST(mount("none", "/tmp/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m"));
-  MUST(mount("none", "/tmp/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
-  device("/dev/null");
-  device("/dev/zero");
-  device("/dev/full");
-  device("/dev/random");
-  device("/dev/urandom");
-  device("/dev/tty");
+  make_root();
+  make_proc();
   MUST(chdir("/tmp"));
   MUST(syscall(SYS_pivot_root, ".", "."));
   MUST(umount2(".", MNT_DETACH));
+  struct attributes change = {k_rdonly, 0, 0, 0};
+  MUST(syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &change, sizeof change));
   MUST(chdir("/work"));
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   struct ifreq request;

@@ -14,7 +14,8 @@ trap 'rm -rf "$root"' EXIT
 # A merged /usr, as hosts have it.
 mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc" \
   "$root/proc" "$root/sys" "$root/dev" "$root/root" "$root/run" "$root/home/user" \
-  "$root/opt/fabric/cmd/fabric" "$root/opt/fabric/cmd/fabric-init" "$root/guest/cases"
+  "$root/opt/fabric/cmd/fabric" "$root/opt/fabric/cmd/fabric-init" "$root/opt/fabric/cmd/fabric-run" \
+  "$root/guest/cases"
 for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
 mkdir -m 1777 "$root/tmp" "$root/var"
 
@@ -23,7 +24,7 @@ for applet in $(busybox --list); do
   [ -e "$root/usr/bin/$applet" ] || ln -s busybox "$root/usr/bin/$applet"
 done
 
-for program in cmd/fabric/fabric cmd/fabric-init/fabric-init; do
+for program in cmd/fabric/fabric cmd/fabric-init/fabric-init cmd/fabric-run/fabric-run; do
   strip -o "$root/opt/fabric/$program" "$build/$program"
 done
 # The attack suite: its scripts and its programs.

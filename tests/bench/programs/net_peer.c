@@ -3,8 +3,8 @@
 //   net_peer serve ADDRESS          prints its port; "e" is answered with "e", "g" with all that is
 //                                   measured, "u" with "e" when as much has come
 //   net_peer ask HOST PORT ROUNDS   prints medians: connect_ns, first_byte_ns (from before the
-//                                   connect until an answer is there), and down_bps, up_bps: bytes a
-//                                   second
+//                                   connect until an answer is there), and down_bps, up_bps: bytes
+//                                   a second
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -132,7 +132,8 @@ static double rate(const char* what, uint64_t out, uint64_t in) {
 static int ask(const char* host, const char* port, int rounds) {
   static int64_t connects[k_most_rounds], answers[k_most_rounds];
   struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-  if (rounds < 1 || rounds > k_most_rounds || getaddrinfo(host, port, &hints, &target) != 0) return 2;
+  if (rounds < 1 || rounds > k_most_rounds || getaddrinfo(host, port, &hints, &target) != 0)
+    return 2;
   for (int i = 0; i < rounds; ++i) {
     int64_t begin = now();
     int fd = open_connection();
