@@ -44,6 +44,16 @@ int fgetgrent_r(FILE* file, struct group* entry, char*, size_t, struct group** r
   return 0;
 }
 
+// The numbers of a device, which musl has as macros only: the same bits.
+unsigned gnu_dev_major(unsigned long long device);
+unsigned gnu_dev_major(unsigned long long device) {
+  return static_cast<unsigned>((device >> 32 & 0xfffff000) | (device >> 8 & 0xfff));
+}
+unsigned gnu_dev_minor(unsigned long long device);
+unsigned gnu_dev_minor(unsigned long long device) {
+  return static_cast<unsigned>((device >> 12 & 0xffffff00) | (device & 0xff));
+}
+
 // Of libseccomp's printing of filters, which is never called.
 int __fprintf_chk(FILE*, int, const char*, ...);
 int __fprintf_chk(FILE*, int, const char*, ...) { std::abort(); }
