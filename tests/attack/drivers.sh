@@ -128,7 +128,8 @@ fi
 
 command_driver() { # COMMAND... before the program
   # Its descriptors are the caller's: pipes, as those of a caller who has secrets would be.
-  { (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes"); echo $? >"$lab"/code; } 2>&1 | cat
+  { (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes"); echo $? >"$lab"/code; } 2>&1 |
+    timeout -s KILL $((seconds + 2)) cat # some leave processes behind, which hold it open
 }
 if [ "$DRIVER" = sandbox_run ]; then
   egress_rules='--egress listed.attacked.test+private --egress *.wild.attacked.test:443+private --egress !bad.wild.attacked.test
