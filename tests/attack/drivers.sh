@@ -128,16 +128,57 @@ fi
 
 command_driver() { # COMMAND... before the program
   # Its descriptors are the caller's: pipes, as those of a caller who has secrets would be.
-  { (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes"); echo $? >"$lab"/code; } 2>&1 | cat
+  { (cd "$lab"/work && as timeout -s KILL "$seconds" "$@" "$attack" run $context_file "$probes"); echo $? >"$lab"/code; } 2>&1 |
+    timeout -s KILL $((seconds + 2)) cat # some leave processes behind, which hold it open
 }
 if [ "$DRIVER" = sandbox_run ]; then
+  egress_rules='--egress listed.attacked.test+private --egress *.wild.attacked.test:443+private --egress !bad.wild.attacked.test
+    --egress *.rebind.attacked.test --egress metadata.attacked.test+private'
+  options_of() {
+    case $1 in
+      spin) echo '--cpu 0.2' ;;
+      keys) echo "--secret key=file:$lab/token" ;;
+      disk) echo '--disk 64M' ;;
+      egress) echo "$egress_rules" ;;
+      rules) echo '--hide /work/hidden --hide /work/hidden-later --hide /work/deep/a/hidden --hide /work/**/*.key
+        --no-write /work/fixed --no-write /work/fixed-later --no-write /work/deep/open/fixed' ;;
+    esac
+    [ "$LEVEL" != container ] || echo "--root $lab/tree"
+  }
   inside() {
-    seconds=$(($2 + 10)) probes=$3 limit=
-    [ "$1" != spin ] || limit='--cpu 0.2'
-    [ "$LEVEL" != container ] || limit="$limit --root $lab/tree"
-    # shellcheck disable=SC2086 # options, or none
-    command_driver "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --memory 256M --pids 64 $limit \
-      --work $lab/work --timeout "$2s" --
+    seconds=$(($2 + 10)) probes=$3 work=$lab/work
+    [ "$1" != rules ] || work=$lab/rules
+    set -f # what they hold is no pattern of ours
+    # shellcheck disable=SC2046 # words
+    command_driver "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --memory 256M --pids 64 $(options_of "$1") \
+      --work "$work" --timeout "$2s" --
+    set +f
+  }
+  # can_have AGENT: whether its options are served.
+  can_have() {
+    set -f
+    # shellcheck disable=SC2046
+    missing=$(as "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --work "$lab/work" $(options_of "$1") -- "$attack" list 2>&1 >/dev/null) && missing=
+    set +f
+    missing=$(echo "$missing" | sed -n 's/^fabric: error: //p')
+    [ -z "$missing" ]
+  }
+  agent_rules() {
+    mkdir -p "$lab"/rules
+    make_rules "$lab"/rules
+    chown -R "$ATTACKER" "$lab"/rules
+    can_have rules
+  }
+  agent_keys() { can_have keys; }
+  agent_inject() { missing='not for a single command' && false; }
+  agent_disk() { can_have disk; }
+  agent_egress() {
+    can_have egress || return 1
+    set -f
+    # shellcheck disable=SC2046
+    unreached=$(as timeout 20 "$BUILD/cmd/fabric/fabric" sandbox run --isolation "$LEVEL" --work "$lab/work" $(options_of egress) -- "$attack" control $context_file 2>&1)
+    set +f
+    if [ "$unreached" = REACHED ]; then unreached=; else unreached="what is listed cannot be reached: $unreached" && return 1; fi
   }
 fi
 # As its manual page shows it, with the network taken away as well.
