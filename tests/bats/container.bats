@@ -115,6 +115,23 @@ roots() {
 
 refute_match() { [[ ! $1 =~ $2 ]] || { printf "got: %s\nmatches: %s\n" "$1" "$2" >&2; return 1; }; }
 
+@test "rules with patterns and through links of the root" {
+  requires root namespaces
+  roots
+  mkdir -p "$R"/srv/a/b "$R"/run/data; echo hidden >"$R"/srv/a/b/.env; ln -s /run "$R"/var/run
+  mkdir given; echo given >given/file
+  run box --root "$R" -- cat /srv/a/b/.env
+  expect_equal "$output" hidden
+  run box --root "$R" --hide '/srv/**/.env' --hide /var/run/later --ro given:/var/run/data -- \
+    sh -c 'cat /srv/a/b/.env; ls -A /run; cat /run/data/file; echo x >/run/later/x'
+  refute_match "$output" 'hidden'
+  expect_match "$output" 'given'
+  expect_match "$output" 'later'
+  expect_match "$output" 'can.t create /run/later/x'
+  run box --root "$R" --hide /dev/null -- true
+  expect_status 125
+}
+
 @test "a root belongs to level container, and that level to a root" {
   requires root namespaces
   roots
