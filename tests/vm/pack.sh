@@ -52,7 +52,7 @@ cp "$@" "$root/guest/cases/"
 # A file system with project quotas, and what the kernel needs for it, in the order of loading.
 mkdir "$root/guest/modules"
 count=10
-for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop; do
+for module in crc16 mbcache jbd2 crc32c_generic ext4 quota_tree quota_v2 loop overlay; do
   found=$(find "${FABRIC_VM_MODULES:-/none}" -name "$module.ko*" 2>/dev/null | head -n 1)
   count=$((count + 1))
   case $found in
