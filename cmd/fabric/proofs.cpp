@@ -224,6 +224,7 @@ class Prover {
     add_values(in);
     add_limits(in);
     if (features_.memory) TRY_STATUS(add_memory());
+    TRY_STATUS(add_container());
     return std::move(proofs_);
   }
 
@@ -302,6 +303,37 @@ class Prover {
     proofs_.push_back({"memory", "--memory 32M", killed ? Verdict::holds : Verdict::broken,
                        killed ? "256M were refused, and it was said"
                               : "exit code " + std::to_string(output.code) + " " + output.error});
+    return {};
+  }
+
+  // A root file system with nothing but this program, which runs there and finds no other.
+  Status add_container() {
+    const std::string root = canaries_.directory + "/root";
+    std::error_code error;
+    std::filesystem::create_directories(root + "/bin", error);
+    if (!error)
+      std::filesystem::create_hard_link(canaries_.directory + "/work/prove", root + "/bin/prove",
+                                        error);
+    if (error) return fail(ErrorCode::failed, root + ": " + error.message());
+    auto run = [&](const std::string& program) {
+      std::vector<std::string> words{binary_,  "sandbox", "run",    "--degrade",
+                                     "--work", "none",    "--root", root};
+      for (const char* limit : {"--memory", "--cpu", "--pids"})
+        words.insert(words.end(), {limit, "none"});
+      words.insert(words.end(), {"--", program, "version"});
+      return run_program(words);
+    };
+    const Output own = TRY(run("/bin/prove"));
+    const Output other = TRY(run("/bin/sh"));
+    const bool holds = own.code == 0 && other.code == 127;
+    // 9: what is lacking here is said; nothing was promised.
+    proofs_.push_back({"container", "--root DIRECTORY is the root",
+                       holds           ? Verdict::holds
+                       : own.code == 9 ? Verdict::unproven
+                                       : Verdict::broken,
+                       holds           ? "its program ran, /bin/sh was not there"
+                       : own.code != 0 ? own.error
+                                       : "/bin/sh of the host was there"});
     return {};
   }
 

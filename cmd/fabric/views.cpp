@@ -200,7 +200,9 @@ std::string agent_facts(const AgentView& view, WallTime now) {
   if (!definition.model.empty()) facts.add("model", definition.model);
   if (!definition.tools.empty()) facts.add("tools", join(definition.tools, " "));
   if (definition.kind != AgentKind::external) {
-    facts.add("isolation", std::string(to_string(definition.isolation)));
+    facts.add("isolation",
+              std::string(to_string(definition.isolation)) +
+                  (definition.sandbox.root.empty() ? "" : " of " + definition.sandbox.root));
     facts.add("limits", limits_in_words(definition.limits));
     if (!definition.sandbox.egress.empty())
       facts.add("egress", join(definition.sandbox.egress, ", "));

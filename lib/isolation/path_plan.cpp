@@ -87,6 +87,7 @@ class Planner {
         return fail(ErrorCode::usage, rule.inside + ": a sandbox has its own " + reserved,
                     "choose another place: HOST:INSIDE");
     HostTree tree{TRY(resolve_host_path(rule.host, changeable_)), rule.inside, read_only};
+    if (!request_.root.empty()) tree.inside = TRY(resolve_in_root(request_.root, rule.inside));
     TRY_STATUS(check_workspace(tree));
     PathNode& node = nodes_.at(tree.inside);
     node.tree = tree;  // a read-only one comes later, and wins
@@ -161,6 +162,7 @@ class Planner {
     const std::string fixed = fixed_part(pattern);
     std::vector<HostTree> places = trees_;
     if (nodes_.at(k_work).work && plan_.own_work) places.push_back(plan_.work);
+    if (!request_.root.empty()) places.push_back({request_.root, "/", false});
     for (const HostTree& tree : places) {
       if (!is_beneath(fixed, tree.inside) && !is_beneath(tree.inside, fixed)) continue;
       auto root = open_resolved(tree.host, O_PATH | O_DIRECTORY);
@@ -187,9 +189,11 @@ class Planner {
         return Status();
       };
       TRY_STATUS(walk_tree(*root, start, visit, closed));
-      for (const std::string& path : found)
-        if (nodes_.tree_of(path)->tree->inside == tree.inside)
+      for (const std::string& path : found) {
+        const PathNode* place = nodes_.tree_of(path);
+        if ((place == nullptr ? "/" : place->tree->inside) == tree.inside)
           TRY_STATUS(deny(path, hide, Stand::none));
+      }
     }
     return {};
   }
@@ -231,6 +235,10 @@ class Planner {
   // Level container: what is not there yet is made, so that the agent cannot.
   Status deny_in_own_root(const std::string& inside, bool hide) {
     const std::string path = TRY(resolve_in_root(request_.root, inside));
+    for (const char* own : {"/proc", "/dev", "/sys"})
+      if (is_beneath(path, own))
+        return fail(ErrorCode::usage, inside + ": a sandbox has its own " + own,
+                    "leave the rule out");
     for (size_t slash = path.find('/', 1); slash != std::string::npos;
          slash = path.find('/', slash + 1)) {
       PathNode& above = nodes_.at(path.substr(0, slash));

@@ -115,6 +115,23 @@ roots() {
 
 refute_match() { [[ ! $1 =~ $2 ]] || { printf "got: %s\nmatches: %s\n" "$1" "$2" >&2; return 1; }; }
 
+@test "rules with patterns and through links of the root" {
+  requires root namespaces
+  roots
+  mkdir -p "$R"/srv/a/b "$R"/run/data; echo hidden >"$R"/srv/a/b/.env; ln -s /run "$R"/var/run
+  mkdir given; echo given >given/file
+  run box --root "$R" -- cat /srv/a/b/.env
+  expect_equal "$output" hidden
+  run box --root "$R" --hide '/srv/**/.env' --hide /var/run/later --ro given:/var/run/data -- \
+    sh -c 'cat /srv/a/b/.env; ls -A /run; cat /run/data/file; echo x >/run/later/x'
+  refute_match "$output" 'hidden'
+  expect_match "$output" 'given'
+  expect_match "$output" 'later'
+  expect_match "$output" 'can.t create /run/later/x'
+  run box --root "$R" --hide /dev/null -- true
+  expect_status 125
+}
+
 @test "a root belongs to level container, and that level to a root" {
   requires root namespaces
   roots
@@ -247,4 +264,31 @@ refute_match() { [[ ! $1 =~ $2 ]] || { printf "got: %s\nmatches: %s\n" "$1" "$2"
   expect_equal "$(find "$XDG_CACHE_HOME" -perm /6000)" ""
   expect_equal "$(find "$XDG_CACHE_HOME" -type b -o -type c)" ""
   expect_equal "$(find "$XDG_CACHE_HOME"/fabric/images -name 'new-*')" ""
+}
+
+@test "a listed host is reached from inside, another one is not" {
+  requires root namespaces python3
+  roots
+  ln -s busybox "$R"/bin/wget
+  mkdir "$BATS_TEST_TMPDIR"/site
+  echo 'from outside' >"$BATS_TEST_TMPDIR"/site/page
+  (cd "$BATS_TEST_TMPDIR"/site && exec python3 -c '
+import http.server, os
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+open("../port.new", "w").write(str(server.server_port))
+os.rename("../port.new", "../port")
+server.serve_forever()') >/dev/null 2>&1 3>&- &
+  local server=$! port
+  wait_until 10 test -s "$BATS_TEST_TMPDIR"/port
+  port=$(cat "$BATS_TEST_TMPDIR"/port)
+  HOSTS=$(mktemp /tmp/fabric-hosts-XXXXXX) # readable by the account that the egress process becomes
+  chmod 644 "$HOSTS"
+  echo '127.0.0.1 web.test other.test' >"$HOSTS"
+  printf '[egress]\nhosts_file = "%s"\n' "$HOSTS" >fabric.toml
+  fabric spawn a --root "$R" --egress "web.test:$port+private" -- \
+    sh -c "wget -q -O - http://web.test:$port/page; wget -q -O - http://other.test:$port/page || echo no other" 2>/dev/null
+  run --separate-stderr fabric run a
+  kill $server
+  rm "$HOSTS"
+  expect_equal "$output" $'from outside\nno other'
 }

@@ -11,7 +11,7 @@ as_user() { setpriv --reuid 1001 --regid 1001 --clear-groups --inh-caps=-all "$@
     jq -r '.proofs[] | select(.verdict != "holds")' <<<"$output"
     return 1
   }
-  jq -e '[.proofs[].name] | contains(["read-file", "connect-loopback", "seccomp", "landlock-room", "memory", "forks", "tmp-bytes", "secret"])' <<<"$output"
+  jq -e '[.proofs[].name] | contains(["read-file", "connect-loopback", "seccomp", "landlock-room", "memory", "forks", "tmp-bytes", "secret", "container"])' <<<"$output"
 }
 
 @test "the machine is as it was: no mount, file, process or cgroup is left" {

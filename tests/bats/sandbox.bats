@@ -75,7 +75,7 @@ load helper
   expect_equal "$(fabric run a)" "$WORKSPACE/.fabric/agents/a/work"$'\n'"$(id -u)"
 }
 
-@test "isolation container is not accepted yet" {
+@test "isolation container without a root is refused" {
   run --separate-stderr fabric spawn a --isolation container -- true
   [ "$status" -ne 0 ]
   expect_equal "$(fabric agents --json)" "[]"

@@ -171,7 +171,6 @@ PYTHON
 @test "what is not built yet is refused with 9, and not ignored" {
   outside
   run -9 --separate-stderr box --output-rate 1M -- true
-  run -9 --separate-stderr box --isolation container -- true
 }
 
 @test "as an ordinary user: walls without limits, and limits are refused with 9 or written down" {

@@ -79,7 +79,7 @@ TEST_CASE("a command that is not there fails the making, and leaves nothing") {
 TEST_CASE("what is not possible is refused before anything is made") {
   Fixture fixture;
   SandboxSpec spec = fixture.spec(IsolationLevel::container);
-  CHECK(fixture.try_create(spec).error().code == ErrorCode::unavailable);
+  CHECK(fixture.try_create(spec).error().code == ErrorCode::usage);  // without a root
   spec.level = IsolationLevel::process;
   spec.work_dir = fixture.path("nowhere");
   CHECK(fixture.try_create(spec).error().code == ErrorCode::usage);
