@@ -68,7 +68,7 @@ void* cut(size_t size, size_t align) {
 }
 
 void* take(size_t size, size_t align) {
-  if (size > PTRDIFF_MAX / 4) {
+  if (size > size_t{1} << 40) {
     errno = ENOMEM;
     return nullptr;
   }

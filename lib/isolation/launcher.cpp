@@ -28,6 +28,12 @@ namespace {
 constexpr size_t k_stack_size = size_t{16} << 10;
 constexpr int k_setup_fd = 3;
 constexpr int k_binary_fd = 4;
+// A sanitizer's books are in memory of the thread, in which the child would write meanwhile.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool k_always_wait = true;
+#else
+constexpr bool k_always_wait = false;
+#endif
 
 }  // namespace
 
@@ -174,7 +180,7 @@ Result<Launched> clone_child(const std::shared_ptr<Launching>& shared) {
   int pidfd = -1;
   CloneArguments arguments;
   arguments.flags = k_clone_vm | k_clone_pidfd | k_clone_clear_sighand;
-  if (!launch.network_later) arguments.flags |= k_clone_vfork;
+  if (k_always_wait || !launch.network_later) arguments.flags |= k_clone_vfork;
   if (launch.namespaces) arguments.flags |= CLONE_NEWNS | CLONE_NEWPID;
   if (launch.namespaces && !launch.network_later)
     arguments.flags |= CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
