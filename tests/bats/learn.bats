@@ -136,6 +136,8 @@ JOB
   [ ! -e "$DATA/out/x" ]
   expect_equal "$(learned_list rw)" "[\"$DATA/out\"]"
   [[ $(learned_list not_given) == *"$DATA/home/.ssh/id"* ]]
+  # Walls are shut, and say so.
+  wait_until 10 sh -c "'$FABRIC' violations a --json=what | grep -q unshare"
 }
 
 @test "sockets of the host that it sees are not for it while it learns" {

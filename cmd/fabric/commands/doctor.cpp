@@ -96,6 +96,8 @@ std::string features_text(const HostFeatures& features) {
   say("idmapped mounts", features.idmapped_mounts);
   facts.add("landlock",
             features.landlock_abi > 0 ? "version " + std::to_string(features.landlock_abi) : "no");
+  // Landlock's records go to the kernel's audit: turning that on is the host's affair.
+  facts.add("denied files", "told only as hints, from what a failed program printed");
   return facts.to_text();
 }
 
@@ -159,7 +161,11 @@ const Command k_doctor_command{
     "of "
     "them forbids is tried inside, and outside too: what fails there as well proves nothing. The "
     "exit code is 9 when something is lacking, with the command that mends it, and 1 when a rule "
-    "does not hold.",
+    "does not hold.\n\n"
+    "That a file was denied is told by fabric-violations(1) only as a hint: a file that is not "
+    "shown "
+    "leaves no record, and the kernel's audit, to which Landlock writes, is neither turned on nor "
+    "read. What an agent opens can be recorded beforehand, see fabric-learned(1).",
     {},
     {},
     {},
