@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "isolation/host_path.hpp"
@@ -256,7 +257,7 @@ class Planner {
                     "make it, or leave the rule out");
       }
       if (kind == PathKind::absent)
-        plan_.wanted.push_back({tree.host, at, last ? stand : Stand::directory});
+        want({tree.host, at, last ? stand : Stand::directory});
       else if (!last && kind != PathKind::directory)
         return fail(ErrorCode::usage,
                     host + " is not a directory, so " + inside + " cannot be in it",
@@ -270,10 +271,14 @@ class Planner {
     return true;
   }
 
+  void want(Placeholder placeholder) {
+    planned_.emplace(join_path(placeholder.tree, placeholder.relative), placeholder.stand);
+    plan_.wanted.push_back(std::move(placeholder));
+  }
+
   [[nodiscard]] Stand planned_at(const std::string& host) const {
-    for (const Placeholder& planned : plan_.wanted)
-      if (join_path(planned.tree, planned.relative) == host) return planned.stand;
-    return Stand::none;
+    const auto found = planned_.find(host);
+    return found == planned_.end() ? Stand::none : found->second;
   }
 
   // An errno, or 0. A directory that is not there yet will be ours.
@@ -381,6 +386,7 @@ class Planner {
 
   const PathRequest& request_;
   PathPlan plan_;
+  std::map<std::string, Stand> planned_;  // of plan_.wanted, by host path
   PathNodes nodes_;
   std::vector<HostTree> trees_;  // that the user named, the work directory among them
   std::vector<std::string> changeable_;
