@@ -30,6 +30,9 @@ class Planner {
   explicit Planner(const PathRequest& request) : request_(request) {}
 
   Result<PathPlan> run() {
+    for (const std::string& text : request_.options.read_write)
+      if (auto host = resolve_host_path(TRY(parse_path_rule(text)).host, {}))
+        changeable_.push_back(std::move(*host));
     TRY_STATUS(add_work());
     if (!request_.walls) return std::move(plan_);
     TRY_STATUS(add_trees());
@@ -70,9 +73,6 @@ class Planner {
   // Those that can be changed first, parents before what is in them: links in them are not
   // followed, whichever rule gives the directory that they are in, and by whatever name.
   Status add_trees() {
-    for (const std::string& text : request_.options.read_write)
-      if (auto host = resolve_host_path(TRY(parse_path_rule(text)).host, {}))
-        changeable_.push_back(std::move(*host));
     for (const bool read_only : {false, true}) {
       std::vector<PathRule> rules;
       for (const std::string& text :

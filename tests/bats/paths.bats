@@ -150,6 +150,9 @@ git_project() {
   run fabric sandbox run --work none --rw a-very-long-alias:/a --rw real/l/t:/t -- true
   expect_status 125
   expect_match "$output" 'is a link that an agent may change'
+  run fabric sandbox run --work real/l/t --rw real:/r -- true
+  expect_status 125
+  expect_match "$output" 'is a link that an agent may change'
 }
 
 @test "rules that cannot be kept are refused" {
