@@ -91,6 +91,7 @@ std::optional<Address> carried(const Address& address) {
   if (starts({0x00, 0x64, 0xff, 0x9b, 0, 1})) return mapped(b + 12);                    // RFC 8215
   if (starts({0x20, 0x02})) return mapped(b + 2);                                       // 6to4
   if (starts({0x20, 0x01, 0, 0})) return mapped(b + 12, 0xff);                          // Teredo
+  if (starts({0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0})) return mapped(b + 12);  // RFC 7915, SIIT
   const bool compatible = std::all_of(b, b + 12, [](uint8_t x) { return x == 0; });
   if (compatible && (b[12] != 0 || b[13] != 0)) return mapped(b + 12);  // RFC 4291, 2.5.5.1
   if (b[8] == 0 || b[8] == 2) {                                         // ISATAP, RFC 5214
@@ -201,8 +202,9 @@ AddressClass classify(const Address& address, std::span<const Address> own) {
   if (const std::optional<Address> inner = carried(address)) {
     const AddressClass value = classify(*inner, own);
     // Whether a gateway is there nobody knows: the inner address decides, and tunnels are private.
-    return value == AddressClass::is_public && address.bytes[0] != 0 ? AddressClass::is_private
-                                                                     : value;
+    // So is the prefix for local use (RFC 8215), which may hold the inner address elsewhere.
+    const bool certain = address.bytes[0] == 0 && address.bytes[5] == 0 && address.bytes[8] == 0;
+    return value == AddressClass::is_public && !certain ? AddressClass::is_private : value;
   }
   return AddressClass::is_public;
 }

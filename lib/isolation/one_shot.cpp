@@ -34,6 +34,7 @@
 #include "isolation/process_identity.hpp"
 #include "isolation/run_names.hpp"
 #include "isolation/sealed_binary.hpp"
+#include "isolation/standard_streams.hpp"
 
 namespace fabric {
 
@@ -200,6 +201,7 @@ class Run {
       end_.refused = egress_->finish(k_last_words);
       end_.reached = egress_->reached();
     }
+    if (end_.exit.reason != EndReason::exited || end_.exit.signal != 0) streams_.command_died();
     if (handed_over_) TRY_STATUS(change_owner(asked_.work_dir, state.self));
     if (groups_.hold_the_init()) (void)wait_for_end(init_.pidfd, k_patience);
     groups_.remove();
@@ -380,6 +382,7 @@ class Run {
   const SandboxSpec& asked_;
   const OneCommand& command_;
   Signals signals_;
+  StandardStreams streams_{command_.terminal};
   Foreground foreground_{command_.terminal};
   OneShotGroups groups_;
   std::optional<uint32_t> uid_;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 
 #include "isolation/host_path.hpp"
 #include "isolation/path_glob.hpp"
@@ -28,6 +29,9 @@ class Planner {
   explicit Planner(const PathRequest& request) : request_(request) {}
 
   Result<PathPlan> run() {
+    for (const std::string& text : request_.options.read_write)
+      if (auto host = resolve_host_path(TRY(parse_path_rule(text)).host, {}))
+        changeable_.push_back(std::move(*host));
     TRY_STATUS(add_work());
     if (!request_.walls) return std::move(plan_);
     TRY_STATUS(add_trees());
@@ -67,7 +71,7 @@ class Planner {
   }
 
   // Those that can be changed first, parents before what is in them: links in them are not
-  // followed.
+  // followed, whichever rule gives the directory that they are in, and by whatever name.
   Status add_trees() {
     for (const bool read_only : {false, true}) {
       std::vector<PathRule> rules;
@@ -92,7 +96,6 @@ class Planner {
     PathNode& node = nodes_.at(tree.inside);
     node.tree = tree;  // a read-only one comes later, and wins
     node.work = false;
-    if (!read_only) changeable_.push_back(tree.host);
     std::erase_if(trees_, [&](const HostTree& other) { return other.inside == tree.inside; });
     trees_.push_back(std::move(tree));
     return {};
@@ -181,8 +184,7 @@ class Planner {
         });
         return Status();
       };
-      // All of it may match.
-      const auto closed = [&](const std::string& at) {
+      const auto closed = [&](const std::string& at) {  // all of it may match
         if (at.empty())
           return Status(fail(ErrorCode::usage, tree.host + ": closed to its owner", "chmod u+rx"));
         found.push_back(join_path(tree.inside, at));
@@ -271,8 +273,8 @@ class Planner {
         return fail(ErrorCode::usage, host + " is a link, which cannot be hidden or protected",
                     "name what it points to; for a repository's hooks or config: --no-protect-git");
       if (kind == PathKind::absent && stand == Stand::none) return false;
-      // Where we cannot make it the agent cannot either: it has no more rights than we. Unless the
-      // directory is ours, and so perhaps its own, to open: then that stays as it is.
+      // Where we cannot make it the agent cannot either. Unless the directory is ours, and so
+      // perhaps its own, to open: then that stays as it is.
       if (const int why = kind == PathKind::absent ? cannot_make_in(tree, at) : 0) {
         if (why == EACCES && !hide && is_ours(tree, at))
           return keep_as_it_is(tree, pins.empty() ? tree.inside : pins.back(), std::move(pins));
@@ -281,7 +283,7 @@ class Planner {
                     "make it, or leave the rule out");
       }
       if (kind == PathKind::absent)
-        plan_.wanted.push_back({tree.host, at, last ? stand : Stand::directory});
+        want({tree.host, at, last ? stand : Stand::directory});
       else if (!last && kind != PathKind::directory)
         return fail(ErrorCode::usage,
                     host + " is not a directory, so " + inside + " cannot be in it",
@@ -295,10 +297,14 @@ class Planner {
     return true;
   }
 
+  void want(Placeholder placeholder) {
+    planned_.emplace(join_path(placeholder.tree, placeholder.relative), placeholder.stand);
+    plan_.wanted.push_back(std::move(placeholder));
+  }
+
   [[nodiscard]] Stand planned_at(const std::string& host) const {
-    for (const Placeholder& planned : plan_.wanted)
-      if (join_path(planned.tree, planned.relative) == host) return planned.stand;
-    return Stand::none;
+    const auto found = planned_.find(host);
+    return found == planned_.end() ? Stand::none : found->second;
   }
 
   // An errno, or 0. A directory that is not there yet will be ours.
@@ -310,8 +316,7 @@ class Planner {
     return may || errno == ENOENT ? 0 : errno;
   }
 
-  // The directory that it is in.
-  static bool is_ours(const HostTree& tree, const std::string& relative) {
+  static bool is_ours(const HostTree& tree, const std::string& relative) {  // what it is in
     const size_t slash = relative.rfind('/');
     const std::string parent =
         slash == std::string::npos ? tree.host : join_path(tree.host, relative.substr(0, slash));
@@ -319,7 +324,7 @@ class Planner {
     return ::lstat(parent.c_str(), &status) == 0 && status.st_uid == ::geteuid();
   }
 
-  // Returns false: what was looked for in it is not there, and is not going to be.
+  // Returns false: what was looked for is not there, and will not be.
   bool keep_as_it_is(const HostTree& tree, const std::string& inside,
                      const std::vector<std::string>& on_the_way) {
     for (const std::string& above : on_the_way) nodes_.at(above).pin = true;
@@ -415,6 +420,7 @@ class Planner {
 
   const PathRequest& request_;
   PathPlan plan_;
+  std::map<std::string, Stand> planned_;  // of plan_.wanted, by host path
   PathNodes nodes_;
   MountPlan patterns_;
   std::vector<HostTree> trees_;  // that the user named, the work directory among them

@@ -2,6 +2,7 @@
 #include "isolation/seccomp_policies.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <vector>
 
@@ -38,7 +39,13 @@ Result<SeccompPolicy> parse(std::string_view text) {
 }
 
 Result<std::string> read_policy(const std::string& path) {
-  auto text = read_file(path, k_longest_policy);
+  // A FIFO would keep us waiting for whoever writes it.
+  auto file = open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat status {};
+  if (file && (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)))
+    return fail(ErrorCode::usage, "system call policy " + path + ": not a regular file");
+  auto text = file ? in_context(read_all(file->get(), k_longest_policy), path)
+                   : Result<std::string>(fail(file.error()));
   if (text) return text;
   return fail(ErrorCode::usage, "system call policy " + text.error().message);
 }

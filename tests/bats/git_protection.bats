@@ -12,6 +12,7 @@ repository() {
 }
 
 # Adds a hook and a common directory, which git outside would take; says what it could.
+# shellcheck disable=SC2016 # for the shell inside
 k_plant='
 for place in . .git; do chmod 755 $place; done 2>/dev/null
 { echo evil >.git/hooks/post-commit; } 2>/dev/null && echo hook
@@ -140,6 +141,6 @@ true'
   repository
   rm -r .git/hooks
   (umask 777 && box -- true)
-  expect_equal "$(ls .git | grep -c 'hooks\|commondir')" 0
+  [ ! -e .git/hooks ] && [ ! -e .git/commondir ]
   expect_equal "$(umask 777; box -- stat -c %a .git/hooks)" 755
 }

@@ -164,6 +164,20 @@ git_project() {
   expect_equal "$(fabric run b)" source
 }
 
+@test "a link in what another rule gives under a longer name is not followed" {
+  requires root namespaces
+  mkdir -p "$BATS_TEST_TMPDIR/d/real" "$BATS_TEST_TMPDIR/d/other/t"
+  cd "$BATS_TEST_TMPDIR/d" || return 1
+  ln -s real a-very-long-alias
+  ln -s ../other real/l # as an agent that has the first directory could
+  run fabric sandbox run --work none --rw a-very-long-alias:/a --rw real/l/t:/t -- true
+  expect_status 125
+  expect_match "$output" 'is a link that an agent may change'
+  run fabric sandbox run --work real/l/t --rw real:/r -- true
+  expect_status 125
+  expect_match "$output" 'is a link that an agent may change'
+}
+
 @test "rules that cannot be kept are refused" {
   project
   refused 2 'No such file' fabric spawn a --ro "$P/absent" -- true

@@ -320,3 +320,21 @@ runs_as() { [[ $(readlink "/proc/$1/exe") == */"$2" ]]; }
   run -9 --separate-stderr unshare -pfm --mount-proc sh -c 'echo 2 >/proc/sys/vm/memfd_noexec; exec "$0" sandbox run -- true' "$FABRIC"
   expect_match "$stderr" 'sysctl vm.memfd_noexec=1'
 }
+
+@test "what a command did to the terminal and to its streams does not stay when it died" {
+  requires root namespaces python3 script
+  outside
+  cat >after.sh <<'END'
+stty sane
+"$FABRIC" sandbox run --work none -- sh -c 'stty raw -echo; kill -9 $$'
+stty -a | grep -oE -- '-?icanon|-?echo '
+"$FABRIC" sandbox run --work none --timeout 100ms -- sh -c 'stty raw -echo; sleep 9' 2>/dev/null
+stty -a | grep -oE -- '-?icanon|-?echo '
+"$FABRIC" sandbox run --work none -- stty -echo
+stty -a | grep -oE -- '-?icanon|-?echo '
+"$FABRIC" sandbox run --work none -- python3 -c 'import os; os.set_blocking(1, False)'
+python3 -c 'import os; print(os.get_blocking(1))'
+END
+  FABRIC="$FABRIC" script -qec "sh after.sh" typed </dev/null >/dev/null
+  expect_equal "$(grep -v '^Script' typed | tr -d '\r' | xargs)" "icanon echo icanon echo icanon -echo True"
+}

@@ -87,3 +87,10 @@ END
   expect_match "$stderr" "no system call 'unshrae'"
   expect_equal "$(fabric agents --json | jq length)" 0
 }
+
+@test "a policy that is no regular file keeps nobody waiting" {
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  run timeout -s KILL 10 "$FABRIC" sandbox run --seccomp "$BATS_TEST_TMPDIR/fifo" -- true
+  expect_status 125
+  expect_match "$output" 'not a regular file'
+}

@@ -111,3 +111,14 @@ TEST_CASE("names whose servers do not answer hold up nobody else's") {
     wake.notify_all();
   }
 }
+
+TEST_CASE("an address that carries another is what that is, or private") {
+  const auto class_of = [](const char* text) { return classify(*parse_address(text)); };
+  CHECK(class_of("64:ff9b::8.8.8.8") == AddressClass::is_public);
+  CHECK(class_of("64:ff9b::169.254.169.254") == AddressClass::metadata);
+  CHECK(class_of("::ffff:0:169.254.169.254") == AddressClass::metadata);
+  CHECK(class_of("::ffff:0:8.8.8.8") == AddressClass::is_private);
+  // 169.254.169.254 where a prefix of 48 bits has it (RFC 6052), and a harmless one at the end.
+  CHECK(class_of("64:ff9b:1:a9fe:a9:fe00:808:808") == AddressClass::is_private);
+  CHECK(class_of("64:ff9b:1::169.254.169.254") == AddressClass::metadata);
+}
