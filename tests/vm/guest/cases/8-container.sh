@@ -27,8 +27,9 @@ fabric terminate a >/dev/null
 fabric spawn a --root /tmp/disk/root -- cat /srv/kept
 check 'whose changes are kept' same "$(fabric run a 2>/tmp/err)" mine
 fabric spawn m --memory 16M --root /tmp/disk/root -- tail /dev/zero
-fabric run m --id m 2>/tmp/err
-check 'its memory' field_is m reason memory
+fabric run m --id tm 2>/tmp/err
+reason_is_memory() { fabric status tm --json=reason | grep memory; }
+check 'its memory' reason_is_memory
 check 'nothing is left' fabric down
 
 done_
