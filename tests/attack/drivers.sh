@@ -202,6 +202,8 @@ if [ "$DRIVER" = nsjail ]; then
 fi
 if [ "$DRIVER" = firejail ]; then
   at_once=100 # it takes no longer arguments
+  # In a pid namespace it takes itself to be in a sandbox already, and only starts the program.
+  firejail_does_nothing() { firejail --noprofile true 2>&1 | grep 'existing sandbox' >"$lab"/spawned; }
   inside() {
     seconds=$(($2 + 5)) probes=$3
     command_driver firejail --quiet --noprofile --private="$lab"/work --private-dev --private-tmp --net=none --caps.drop=all \

@@ -284,6 +284,7 @@ if [ -n "${FUZZ_SECONDS:-}" ]; then
   . "$here/fuzz.sh"
   exit $?
 fi
+if [ "$DRIVER" = firejail ] && firejail_does_nothing; then die "firejail does nothing here: $(cat "$lab"/spawned)"; fi
 driver_prepare || { die "$DRIVER does not start: $(cat "$lab"/spawned 2>/dev/null)"; }
 batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)))"
 look
