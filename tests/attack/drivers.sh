@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# shellcheck disable=SC2034 # lab.sh reads $missing and $unreached
+# shellcheck disable=SC2034 # lab.sh reads $missing, $unreached and $at_once
 # How each sandbox is started. lab.sh loads this. A driver has
 #   driver_prepare, driver_finish
 #   inside AGENT SECONDS NAMES   runs probes, prints what they say, returns when it is over
@@ -10,6 +10,7 @@
 : "${lab:?}" "${attack:?}" "${LEVEL:?}" "${BUILD:?}" "${DRIVER:?}" "${ATTACKER:?}"
 missing='not with this driver'
 context_file=/usr/local/lib/attack/context
+at_once=10000 # names in one argument
 
 agent_rules() { false; }
 agent_egress() { false; }
@@ -200,6 +201,9 @@ if [ "$DRIVER" = nsjail ]; then
   }
 fi
 if [ "$DRIVER" = firejail ]; then
+  at_once=100 # it takes no longer arguments
+  # In a pid namespace it takes itself to be in a sandbox already, and only starts the program.
+  firejail_does_nothing() { firejail --noprofile true 2>&1 | grep 'existing sandbox' >"$lab"/spawned; }
   inside() {
     seconds=$(($2 + 5)) probes=$3
     command_driver firejail --quiet --noprofile --private="$lab"/work --private-dev --private-tmp --net=none --caps.drop=all \

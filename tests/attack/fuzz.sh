@@ -8,8 +8,8 @@ volatile='fs/quota/\|random/\|/nr_\|_nr$\|-nr$\|nr$\|inode-\|dentry-state\|file-
 manifest() {
   # Names, sizes, modes, owners and times of files; not of what the supervisor itself writes. No count
   # of links: another name would be in the same file system, so in this list, and perf(1) of somebody
-  # else makes some outside.
-  find /etc /usr /var /root /home "$lab/out" -xdev -maxdepth 3 -printf '%p %y %s %m %U %G %T@\n' 2>/dev/null | sort
+  # else makes some outside. Nor the time of /var/tmp, where everybody makes files; those are listed.
+  find /etc /usr /var /root /home "$lab/out" -xdev -maxdepth 3 ! -path /var/tmp -printf '%p %y %s %m %U %G %T@\n' 2>/dev/null | sort
   cat /proc/self/mountinfo
   grep -rs '' /proc/sys 2>/dev/null | grep -av "$volatile" | sort
   # Processes of the laboratory: the supervisor, the init, what listens.

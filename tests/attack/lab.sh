@@ -224,7 +224,7 @@ fi
 
 # shellcheck source=/dev/null
 . "$here/drivers.sh"
-: "${missing:?}"
+: "${missing:?}" "${at_once:?}"
 if [ "$ATTACKER" = 0 ]; then
   as() { $attack with "$lab" 0 "$@"; }
 else
@@ -250,8 +250,9 @@ take() { grep -a "$word" | grep -av '^$' >>"$lab"/inside; }
 look() { $attack check "$lab" >>"$lab"/seen; }
 
 batch() { # NAMES [AGENT]
-  list=$(asked "$1")
-  [ -z "$list" ] || inside "${2:-plain}" 60 "$list" | take
+  for list in $(asked "$1" | tr , '\n' | xargs -r -n "$at_once" | tr ' ' ,); do
+    inside "${2:-plain}" 60 "$list" | take
+  done
 }
 alone() { # AGENT SECONDS PROBE
   inside "$1" "$2" "$3" >"$lab"/output
@@ -283,6 +284,7 @@ if [ -n "${FUZZ_SECONDS:-}" ]; then
   . "$here/fuzz.sh"
   exit $?
 fi
+if [ "$DRIVER" = firejail ] && firejail_does_nothing; then die "firejail does nothing here: $(cat "$lab"/spawned)"; fi
 driver_prepare || { die "$DRIVER does not start: $(cat "$lab"/spawned 2>/dev/null)"; }
 batch "$(names 0 $((OWN_TASK | ALL_OPTIONS)))"
 look
