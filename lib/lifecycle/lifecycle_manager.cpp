@@ -37,6 +37,10 @@ Status LifecycleManager::new_generation(Agent& agent) {
 
 Result<Agent> LifecycleManager::spawn(const AgentDefinition& definition) {
   TRY_STATUS(check_id(definition.id, "agent id"));
+  // Its logs are in a directory of its name, beside the files that we write.
+  if (definition.id.starts_with("supervisor.") || definition.id.starts_with("egress."))
+    return fail(ErrorCode::usage, "agent id " + definition.id + " is the name of a log of fabric",
+                "choose another id");
   if (TRY(txn_.find_agent(definition.id)))
     return fail(ErrorCode::failed, "agent " + definition.id + " already exists",
                 "choose another id, or end it first with: fabric terminate " + definition.id);

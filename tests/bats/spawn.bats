@@ -17,6 +17,11 @@ load helper
   expect_equal "$(fabric status a --json | jq -c .command)" '["true"]'
 }
 
+@test "an id whose logs would be in the place of our own is refused" {
+  refused 2 'is the name of a log of fabric' fabric spawn egress.log -- true
+  refused 2 'is the name of a log of fabric' fabric spawn supervisor.err -- true
+}
+
 # behaviour: ids that are paths, empty or too long
 @test "an id that is no id is refused and touches nothing" {
   files() { find "$BATS_TEST_TMPDIR" -not -path '*/.fabric/*' -not -name 'separate-stderr*' | sort; }
