@@ -7,11 +7,11 @@ namespace fabric {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<size_t>(k_last_event_kind) + 1> k_kinds{
-    "task.scheduled", "task.ready",      "task.started",      "task.requeued",
-    "task.retrying",  "task.completed",  "task.failed",       "task.cancelled",
-    "task.timed_out", "task.changed",    "task.extended",     "task.late_result",
-    "agent.spawned",  "agent.state",     "agent.removed",     "paused",
-    "resumed",        "recurring.added", "recurring.removed", "recurring.missed",
+    "task.scheduled",  "task.ready",      "task.started",      "task.requeued",
+    "task.retrying",   "task.completed",  "task.failed",       "task.cancelled",
+    "task.timed_out",  "task.changed",    "task.extended",     "task.late_result",
+    "agent.spawned",   "agent.state",     "agent.removed",     "paused",
+    "resumed",         "recurring.added", "recurring.removed", "recurring.missed",
     "sandbox.refused", "agent.changed"};
 
 }  // namespace
