@@ -239,6 +239,11 @@ TEST_CASE("a new supervisor takes up what the process carries and drops what is 
   CHECK(stage.done.at(0));
   CHECK(stage.links.empty());
   CHECK(stage.process.starts == 1);
+  // Its rules may have changed while there was no supervisor.
+  Heard rules = stage.hear();
+  CHECK(rules.type() == "rules");
+  CHECK(json::get_string(rules.object, "sandbox") == "a1-1");
+  CHECK(rules.descriptors.empty());
   stage.client->forget_unknown();
   Heard detach = stage.hear();
   CHECK(detach.type() == "detach");
