@@ -212,7 +212,8 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
       init.mounts.push_back(std::move(step));
     }
     if (wants_egress(spec.options)) add_resolver(init.mounts, init.host_name);
-    if (!spec.options.egress.empty()) add_apt(init.mounts);
+    // Who learns sees all of /etc.
+    if (!spec.options.egress.empty() && !spec.options.learn) add_apt(init.mounts);
     if (features.landlock_abi >= k_least_landlock) init.flags |= wire::k_landlock_required;
   }
   TRY_STATUS(add_secrets(spec, init.mounts));

@@ -101,6 +101,7 @@ std::string ViolationLog::likely(const Agent& agent, const Task& task) const {
   const Violation* best = nullptr;
   for (const Violation& v : found->second) {
     if (v.task != task.id || v.at < task.started_at) continue;
+    if (v.source == ViolationSource::limit) continue;  // the reason has said it in its own words
     if (best == nullptr || best->hint || !v.hint) best = &v;
   }
   return best != nullptr ? explain_violation(*best) : "";
