@@ -161,8 +161,9 @@ void map_range(pid_t pid, const IdSpan& ids, Pipe& mapped) {
   mapped.write.reset();
 }
 
-// Of a pipe whose other end closes when the child execs or ends: until then it uses our memory, and
-// errno with it, which neither of us looks at but right after a failure of its own.
+// Of a pipe whose other end closes shortly before the child execs, or when it ends: until then it
+// uses our memory, and errno with it, which neither of us looks at but right after a failure of its
+// own.
 void await_end_of(const Fd& pipe) {
   char byte = 0;
   while (::read(pipe.get(), &byte, 1) < 0 && errno == EINTR) {
@@ -221,10 +222,10 @@ Result<Launched> clone_child(const std::shared_ptr<Launching>& shared) {
         namespace_refusal(NamespaceStep::clone, "making a process in new namespaces", error));
   }
   Launched launched{static_cast<pid_t>(pid), Fd(pidfd), nullptr};
-  if (launch.network_later) {
-    launched.launching = shared;
-    return launched;
-  }
+  // Without vfork it may still run on its stack, which is in there: also one that has closed its
+  // end of the pipe, for that comes before exec.
+  if (launch.network_later || launch.range) launched.launching = shared;
+  if (launch.network_later) return launched;
   if (child.failed == nullptr && child.exec) return launched;
   (void)wait_for_end(launched.pidfd, Duration::seconds(10));
   if (child.failed != nullptr) return fail(why(child));
