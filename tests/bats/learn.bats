@@ -190,5 +190,5 @@ PYTHON
   cd "$BATS_TEST_TMPDIR"
   fabric sandbox run --work none --hosts "$HOSTS" --egress "web.test:$PORT+private" --learn=l.toml -- \
     curl -sS -m 10 "http://web.test:$PORT/page"
-  grep -qF "egress = [\"web.test:$PORT+private\"]" l.toml
+  grep -qxF "  \"web.test:$PORT+private\"," l.toml
 }
