@@ -2,13 +2,11 @@
 // One command in a sandbox of its own. The way to the command's first instruction is kept short:
 // the init starts to build as soon as its spec is written, and what needs the host (cgroups, the
 // owner of the work directory) is made meanwhile and sent after it. There is no ready and no go.
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,25 +74,6 @@ class Signals {
   Fd fd_;
 };
 
-// The terminal's foreground goes to the command, and comes back.
-class Foreground {
- public:
-  explicit Foreground(bool wanted) : group_(wanted ? ::tcgetpgrp(0) : -1) {}
-  ~Foreground() {
-    if (group_ < 0) return;
-    sigset_t all, before;
-    ::sigfillset(&all);  // SIGTTOU is sent to who does this from the background
-    ::sigprocmask(SIG_SETMASK, &all, &before);
-    ::tcsetpgrp(0, group_);
-    ::sigprocmask(SIG_SETMASK, &before, nullptr);
-  }
-  Foreground(const Foreground&) = delete;
-  Foreground& operator=(const Foreground&) = delete;
-
- private:
-  pid_t group_;
-};
-
 Status send(const Fd& socket, const std::vector<std::string>& packets,
             const std::vector<int>& descriptors) {
   for (size_t i = 0; i < packets.size(); ++i)
@@ -140,18 +119,6 @@ Result<std::optional<AttemptExit>> read_end(const Fd& socket, std::vector<Learne
   return exit;
 }
 
-// So that /dev/stderr and its like can be opened, as scripts do: a pipe belongs to who made it, and
-// is handed over as runc does. Other files keep their owners, whose modes decide.
-void hand_over_pipes(uint32_t uid) {
-  for (int fd : {0, 1, 2}) {
-    struct statfs system {};
-    struct stat status {};
-    if (::fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_uid == uid) continue;
-    if (::fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC) [[maybe_unused]]
-      int done = ::fchown(fd, uid, static_cast<gid_t>(-1));
-  }
-}
-
 class Run {
  public:
   Run(const std::string& init_binary, const SandboxSpec& asked, const OneCommand& command,
@@ -187,7 +154,11 @@ class Run {
     }
     if (!groups_first) TRY_STATUS(make_groups(state));
     if (container_ && change_user) TRY_STATUS(groups_.hand_over(agent.uid, agent.gid));
-    if (walls) add_standard(flags, descriptors, agent, change_user);
+    if (change_user) hand_over_pipes(agent.uid);
+    if (walls) {
+      flags |= wire::k_part_standard;
+      descriptors.insert(descriptors.end(), {0, 1, 2});
+    }
     TRY_STATUS(groups_.add_parts(flags, descriptors));
     TRY_STATUS(send(ours_, encode_message(wire::k_parts, 0, flags), descriptors));
     if (egress_) TRY_STATUS(egress_->wait_until_attached());
@@ -306,27 +277,6 @@ class Run {
     return disk == 0 ? half : half == 0 ? disk : std::min(half, disk);
   }
 
-  // The terminal is the caller's: who is somebody else can open it by the name that it has in there
-  // for everybody, and not by that of the host.
-  static void use_terminal(MountPlan& plan) {
-    struct stat terminal {
-    }, other{};
-    if (::fstat(0, &terminal) != 0) return;
-    const std::pair<const char*, int> all[] = {
-        {"dev/stdin", 0}, {"dev/stdout", 1}, {"dev/stderr", 2}};
-    for (MountStep& step : plan)
-      for (const auto& [name, fd] : all)
-        if (step.target == name && ::fstat(fd, &other) == 0 && other.st_rdev == terminal.st_rdev)
-          step.source = "/dev/tty";
-  }
-
-  static void add_standard(uint64_t& flags, std::vector<int>& descriptors, IdPair agent,
-                           bool change_user) {
-    if (change_user) hand_over_pipes(agent.uid);
-    flags |= wire::k_part_standard;
-    descriptors.insert(descriptors.end(), {0, 1, 2});
-  }
-
   // The init first: while the kernel starts it, we find out what to tell it.
   template <class State>
   Status start_init(State& state) {
@@ -363,7 +313,7 @@ class Run {
         if (step.kind == wire::k_work)
           step = {wire::k_tmpfs, "", step.target, size_of_empty_work()};
     }
-    if (command_.terminal) use_terminal(spec.mounts);
+    if (command_.terminal) name_own_terminal(spec.mounts);
     std::vector<Fd> trees;
     if (uid_) trees = TRY(open_trees(paths_, agent, state.maps));
     std::vector<int> descriptors;

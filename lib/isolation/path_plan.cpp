@@ -15,6 +15,7 @@
 #include "isolation/path_glob.hpp"
 #include "isolation/path_nodes.hpp"
 #include "isolation/tree_walk.hpp"
+#include "isolation/workspace_guard.hpp"
 #include "model/sandbox_rules.hpp"
 
 namespace fabric {
@@ -61,7 +62,7 @@ class Planner {
     if (!std::filesystem::is_directory(host))
       return fail(ErrorCode::usage, host + ": not a directory");
     plan_.work = {host, k_work, false};
-    if (!plan_.own_work) TRY_STATUS(check_workspace(plan_.work));
+    if (!plan_.own_work) TRY_STATUS(check_workspace(plan_.work, request_.workspace));
     changeable_.push_back(host);
     PathNode& node = nodes_.at(k_work);
     node.tree = plan_.work;
@@ -92,7 +93,7 @@ class Planner {
                     "choose another place: HOST:INSIDE");
     HostTree tree{TRY(resolve_host_path(rule.host, changeable_)), rule.inside, read_only};
     if (!request_.root.empty()) tree.inside = TRY(resolve_in_root(request_.root, rule.inside));
-    TRY_STATUS(check_workspace(tree));
+    TRY_STATUS(check_workspace(tree, request_.workspace));
     PathNode& node = nodes_.at(tree.inside);
     node.tree = tree;  // a read-only one comes later, and wins
     node.work = false;
@@ -117,32 +118,6 @@ class Planner {
       TRY_STATUS(add_tree({found->host, found->inside}, false));
     }
     return {};
-  }
-
-  // What steers fabric is no agent's: who writes it chooses what runs, and with which rights.
-  Status check_workspace(const HostTree& tree) const {
-    const std::string& root = request_.workspace;
-    if (root.empty()) return {};
-    const std::string state = root + "/.fabric";
-    if (!tree.read_only && tree.host != root && is_beneath(root, tree.host))
-      return fail(ErrorCode::denied,
-                  tree.host + " holds the workspace " + root + ": what is above it can steer it",
-                  "name the workspace itself or directories in it");
-    if (is_beneath(tree.host, state) && !is_work_of_an_agent(tree.host, state))
-      return fail(ErrorCode::denied, tree.host + " is fabric's own state", "leave it out");
-    if (tree.read_only) return {};
-    for (const char* name : {"/fabric.toml", "/policies", "/agents"})
-      if (is_beneath(tree.host, root + name))
-        return fail(ErrorCode::denied, tree.host + " steers fabric; no agent may change it",
-                    "use --ro");
-    return {};
-  }
-
-  static bool is_work_of_an_agent(const std::string& host, const std::string& state) {
-    const std::string rest = relative_to(host, state);
-    if (!rest.starts_with("agents/")) return false;
-    const size_t id_end = rest.find('/', 7);
-    return id_end != std::string::npos && is_beneath(rest.substr(id_end), "/work");
   }
 
   // Short ones first: nothing is made or pinned in what is hidden anyway.

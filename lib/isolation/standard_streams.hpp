@@ -4,9 +4,13 @@
 // since stty(1) is one too.
 #pragma once
 
+#include <sys/types.h>
 #include <termios.h>
 
 #include <array>
+#include <cstdint>
+
+#include "isolation/mount_plan.hpp"
 
 namespace fabric {
 
@@ -24,5 +28,24 @@ class StandardStreams {
   termios terminal_{};
   bool has_terminal_ = false, died_ = false;
 };
+
+// The terminal's foreground goes to the command, and comes back.
+class Foreground {
+ public:
+  explicit Foreground(bool wanted);
+  ~Foreground();
+  Foreground(const Foreground&) = delete;
+  Foreground& operator=(const Foreground&) = delete;
+
+ private:
+  pid_t group_;
+};
+
+// So that /dev/stderr and its like can be opened, as scripts do: a pipe belongs to who made it, and
+// is handed over as runc does. Other files keep their owners, whose modes decide.
+void hand_over_pipes(uint32_t uid);
+// Who is somebody else can open the caller's terminal by the name that it has inside for everybody,
+// and not by that of the host: /dev/stdin and its like become that name in `plan`.
+void name_own_terminal(MountPlan& plan);
 
 }  // namespace fabric
