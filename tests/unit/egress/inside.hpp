@@ -28,7 +28,10 @@ class Inside {
   // Listeners that were asked for and not closed.
   std::map<uint32_t, wire::LinkPacket> listeners();
   // Gives this descriptor in place of the next listener.
-  void forge(Fd fd) { forged_ = std::move(fd); }
+  void forge(Fd fd) {
+    const std::lock_guard lock(mutex_);
+    forged_ = std::move(fd);
+  }
 
   // For programs: a blocking connection; invalid with errno set.
   static Fd connect(const std::string& address, uint16_t port);
