@@ -19,7 +19,7 @@ constexpr auto k_agent = std::to_array<JsonField<AgentView>>({
     {"model", "The model it was given, or null.", [](Writer& w, const AgentView& v) { write_text(w, v.agent.definition.model); }},
     {"tools", "The tools it was given.", [](Writer& w, const AgentView& v) { write_list(w, v.agent.definition.tools); }},
     {"isolation", "none, process or container.", [](Writer& w, const AgentView& v) { w.string(to_string(v.agent.definition.isolation)); }},
-    {"limits", "memory_bytes, cpu_cores, pids, nofile, file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate (bytes a second) and io_weight; null where none is set.",
+    {"limits", "memory_bytes, cpu_cores, pids, nofile, file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate and egress_rate (bytes a second) and io_weight; null where none is set.",
      [](Writer& w, const AgentView& v) { write_limits(w, v.agent.definition.limits); }},
     {"user", "Whose agent it is.", [](Writer& w, const AgentView& v) { write_text(w, v.agent.definition.user); }},
     {"labels", "Keys and values given to it.", [](Writer& w, const AgentView& v) { write_pairs(w, v.agent.definition.labels); }},

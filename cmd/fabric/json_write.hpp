@@ -84,6 +84,7 @@ inline void write_limits(Writer& w, const Limits& limits) {
       {"tmp_bytes", limits.tmp_bytes},
       {"shm_bytes", limits.shm_bytes},
       {"output_rate", limits.output_rate},
+      {"egress_rate", limits.egress_rate},
       {"io_weight", limits.io_weight}};
   for (const auto& [name, limit] : others) {
     w.key(name);

@@ -95,6 +95,7 @@ Status read_sandbox_flags(const Arguments& arguments, config::AgentFlags& flags)
   flags.shm_bytes = TRY(parsed(arguments, "--shm", parse_size_limit));
   flags.io_weight = TRY(parsed(arguments, "--io-weight", parse_io_weight));
   flags.output_rate = TRY(parsed(arguments, "--output-rate", parse_size_limit));
+  flags.egress_rate = TRY(parsed(arguments, "--egress-rate", parse_size_limit));
   if (const auto root = arguments.value("--root")) {
     flags.root = absolute(*root);
     if (!flags.isolation) flags.isolation = IsolationLevel::container;

@@ -10,7 +10,7 @@
 
 namespace fabric::cmd {
 
-inline constexpr std::array<Option, 25> k_sandbox_options{{
+inline constexpr std::array<Option, 26> k_sandbox_options{{
     {"--isolation", "", "LEVEL", "How strongly it is walled in. Default: process.", Takes::value,
      Complete::nothing, "none|process|container"},
     {"--memory", "", "SIZE", "Memory for all its processes, for example 512M; none: no limit."},
@@ -48,6 +48,8 @@ inline constexpr std::array<Option, 25> k_sandbox_options{{
      "Where it may connect to: NAME, *.NAME, an address, a CIDR or *, with :PORT if not 80 and "
      "443.",
      Takes::values},
+    {"--egress-rate", "", "SIZE",
+     "How much it may exchange with those hosts in a second, in both directions together."},
     {"--publish", "", "HOST_PORT:INSIDE_PORT",
      "A port on which it listens, for the host to connect to.", Takes::values},
     {"--secret", "", "NAME=SOURCE",

@@ -38,6 +38,7 @@ std::string more_limits_in_words(const Limits& limits) {
   if (limits.tmp_bytes != 0) add("/tmp", size(limits.tmp_bytes));
   if (limits.shm_bytes != 0) add("/dev/shm", size(limits.shm_bytes));
   if (limits.output_rate != 0) add("output rate", size(limits.output_rate) + "/s");
+  if (limits.egress_rate != 0) add("egress rate", size(limits.egress_rate) + "/s");
   if (limits.io_weight != 0) add("io weight", std::to_string(limits.io_weight));
   return text;
 }

@@ -39,6 +39,7 @@ Status apply_sandbox_flags(const AgentFlags& flags, AgentDefinition& agent) {
   take(flags.tmp_bytes, limits.tmp_bytes);
   take(flags.shm_bytes, limits.shm_bytes);
   take(flags.output_rate, limits.output_rate);
+  take(flags.egress_rate, limits.egress_rate);
   SandboxOptions& sandbox = agent.sandbox;
   take(flags.root, sandbox.root);
   take(flags.work, sandbox.work);

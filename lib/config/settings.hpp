@@ -72,7 +72,8 @@ struct AgentFlags {
   std::optional<IsolationLevel> isolation;
   std::optional<uint64_t> memory_bytes;
   std::optional<uint32_t> cpu_millicores, pids, nofile, io_weight;
-  std::optional<uint64_t> file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate;
+  std::optional<uint64_t> file_size_bytes, disk_bytes, tmp_bytes, shm_bytes, output_rate,
+      egress_rate;
   std::optional<std::string> root, work, seccomp;
   std::optional<bool> protect_git, degrade, learn;
   SandboxOptions rules;  // only its lists: added to those of the files

@@ -83,6 +83,7 @@ std::string encode_attach(const EgressAttachment& attachment, const EgressDescri
   json::Writer w = begin("attach");
   w.field("sandbox", attachment.sandbox).field("generation", attachment.generation);
   w.field("agent", attachment.agent).field("learn", attachment.learn);
+  if (attachment.rate != 0) w.field("rate", attachment.rate);
   write_list(w, "rules", attachment.rules);
   write_sent(w, "publish", attachment.publish, sent.publish);
   write_sent(w, "inject", attachment.inject, sent.inject);

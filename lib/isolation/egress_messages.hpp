@@ -24,6 +24,7 @@ struct EgressAttachment {
   std::vector<std::string> publish;  // PublishRule
   std::vector<std::string> inject;   // InjectRule
   bool learn = false;                // it is to say what is reached
+  uint64_t rate = 0;                 // bytes a second, both directions together; 0: no limit
 };
 
 struct EgressHello {

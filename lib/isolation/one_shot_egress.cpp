@@ -78,6 +78,7 @@ Status OneShotEgress::tell(const SandboxSpec& spec) {
   what.agent = spec.name;
   what.rules = egress_in_force(spec.options);
   what.learn = spec.options.learn;
+  what.rate = spec.limits.egress_rate;
   what.publish = spec.options.publish;
   what.inject = spec.options.inject;
   std::vector<Fd> descriptors;

@@ -27,6 +27,7 @@ struct Limits {
   uint64_t tmp_bytes = 0;                         // of /tmp; 0: half of the memory
   uint64_t shm_bytes = 0;                         // of /dev/shm; 0: half of the memory
   uint64_t output_rate = 0;  // bytes a second of each stream; a task that writes more waits
+  uint64_t egress_rate = 0;  // bytes a second to and from listed hosts together; more waits
   uint32_t io_weight = 0;    // 1 to 10000, beside others that use the same disk; 0: as they
   bool operator==(const Limits&) const = default;
 };

@@ -224,6 +224,7 @@ static void put_sandbox(const AgentDefinition& d, record::Sandbox& r) {
   r.set_degrade(s.degrade);
   put_texts(d.egress_given, *r.mutable_egress_given());
   r.set_learn(s.learn);
+  r.set_egress_rate(d.limits.egress_rate);
   r.clear_lists();
   for (const SandboxList& list : sandbox_lists()) {
     if ((s.*list.member).empty()) continue;
@@ -250,6 +251,7 @@ static void get_sandbox(const record::Sandbox& r, AgentDefinition& d) {
   s.degrade = r.degrade();
   d.egress_given = get_texts(r.egress_given());
   s.learn = r.learn();
+  d.limits.egress_rate = r.egress_rate();
   for (const record::SandboxRules& rules : r.lists())
     for (const SandboxList& list : sandbox_lists())
       if (rules.key() == list.key) s.*list.member = get_texts(rules.rules());

@@ -193,7 +193,7 @@ void write_sandbox(Writer& w, const AgentDefinition& d) {
   w.field("io_weight", l.io_weight).field("root", s.root).field("work", s.work);
   w.field("seccomp", s.seccomp).field("protect_git", s.protect_git);
   w.field("publish_allowed", s.publish_allowed).field("degrade", s.degrade);
-  w.field("learn", s.learn);
+  w.field("learn", s.learn).field("egress_rate", l.egress_rate);
   write_strings(w, "egress_given", d.egress_given);
   for (const SandboxList& list : sandbox_lists()) write_strings(w, list.key, s.*list.member);
   w.end_object();
@@ -212,7 +212,8 @@ Status read_sandbox(const Value& params, AgentDefinition& d) {
         {"disk_bytes", &l.disk_bytes},
         {"tmp_bytes", &l.tmp_bytes},
         {"shm_bytes", &l.shm_bytes},
-        {"output_rate", &l.output_rate}})
+        {"output_rate", &l.output_rate},
+        {"egress_rate", &l.egress_rate}})
     *out = static_cast<uint64_t>(TRY(need_int(p, key, 0, INT64_MAX)));
   s.root = TRY(need_string(p, "root"));
   s.work = TRY(need_string(p, "work"));

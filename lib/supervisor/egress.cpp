@@ -64,6 +64,7 @@ void SupervisorCore::attach_egress(const Agent& agent, Fd link, EgressClient::Do
   what.agent = agent.definition.id;
   what.rules = egress_in_force(agent.definition.sandbox);
   what.learn = agent.definition.sandbox.learn;
+  what.rate = agent.definition.limits.egress_rate;
   what.publish = agent.definition.sandbox.publish;
   what.inject = agent.definition.sandbox.inject;
   auto new_link = [this, id = agent.definition.id, cgroup = agent.cgroup]() -> Result<Fd> {
