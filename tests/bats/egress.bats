@@ -175,3 +175,24 @@ refusals() { fabric events --kind sandbox.refused --since 0 --json=agent,detail;
   cd "$WORKSPACE"
   expect_equal "$seen" $'from outside\n6\n7'
 }
+
+@test "a rate holds for what is exchanged, and all of it arrives" {
+  requires root namespaces curl
+  serve
+  head -c 3M /dev/zero >"$BATS_TEST_TMPDIR/site/big"
+  fabric spawn fast --egress "web.test:$PORT+private" -- \
+    curl -sS -o /dev/null -w '%{size_download} %{time_total}' "http://web.test:$PORT/big"
+  fabric spawn slow --egress "web.test:$PORT+private" --egress-rate 1M -- \
+    curl -sS -o /dev/null -w '%{size_download} %{time_total}' "http://web.test:$PORT/big"
+  local fast slow
+  fast=$(fabric run fast)
+  slow=$(fabric run slow)
+  # A second's worth may pass at once, the rest takes two.
+  expect_match "$fast" '^3145728 '
+  expect_match "$slow" '^3145728 ([2-9]|1[0-9])[.]'
+  expect_match "$(fabric status slow)" 'egress rate 1.0 MiB/s'
+  expect_equal "$(fabric agents --json=id,limits | jq -c 'map(.limits.egress_rate)')" '[null,1048576]'
+  run --separate-stderr fabric sandbox run --work none --hosts "$HOSTS" --egress "web.test:$PORT+private" --egress-rate 1M -- \
+    curl -sS -o /dev/null -w '%{size_download} %{time_total}' "http://web.test:$PORT/big"
+  expect_match "$output" '^3145728 ([2-9]|1[0-9])[.]'
+}
