@@ -120,7 +120,7 @@ refusals() { fabric events --kind sandbox.refused --since 0 --json=agent,detail;
   requires root namespaces curl python3
   serve
   fabric spawn a --egress "web.test:$PORT+private" -- sh -c "curl -sS -N -m 60 http://web.test:$PORT/slow"
-  fabric schedule a --id t >/dev/null
+  fabric schedule a --id t --priority critical >/dev/null
   wait_until 20 grep -q beg .fabric/logs/a/*
   first=$(egress_pid)
   kill -KILL "$(supervisor_pid)"
@@ -190,7 +190,7 @@ refusals() { fabric events --kind sandbox.refused --since 0 --json=agent,detail;
   # A second's worth may pass at once, the rest takes two.
   expect_match "$fast" '^3145728 '
   expect_match "$slow" '^3145728 ([2-9]|1[0-9])[.]'
-  expect_match "$(fabric status slow)" 'egress rate 1.0 MiB/s'
+  expect_match "$(fabric status slow)" 'egress rate 1M/s'
   expect_equal "$(fabric agents --json=id,limits | jq -c 'map(.limits.egress_rate)')" '[null,1048576]'
   run --separate-stderr fabric sandbox run --work none --hosts "$HOSTS" --egress "web.test:$PORT+private" --egress-rate 1M -- \
     curl -sS -o /dev/null -w '%{size_download} %{time_total}' "http://web.test:$PORT/big"
