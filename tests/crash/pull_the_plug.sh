@@ -131,7 +131,11 @@ check_ledger() {
 : > "$scratch/ledger.y"
 "$fabric" -C "$ws" up --detach >/dev/null 2>"$scratch/up.err" || fail "$(cat "$scratch/up.err")"
 lossy=0
-for round in $(seq 1 "$rounds"); do
+# A plug that loses nothing would prove nothing; but a commit of others in the last moment takes the
+# witness along, so that some rounds more may be needed.
+for round in $(seq 1 $((rounds * 5))); do
+  if [ "$round" -gt "$rounds" ] && [ "$lossy" -gt 0 ]; then break; fi
+  done_rounds=$round
   send x 2>/dev/null &
   send y 2>/dev/null &
   perl -e 'select(undef, undef, undef, 0.05 + rand(0.6))'
@@ -163,7 +167,6 @@ print(f"{len(ledger)} tasks acknowledged, {len(by_id)} there, {len(bad)} wrong")
 sys.exit(bool(bad) or not ledger)
 P
 wait_until is_unmounted
-# A plug that loses nothing would prove nothing.
 [ $lossy -gt 0 ] || fail "what was not synced survived each time"
-echo "$lossy of $rounds times what was not synced was lost"
+echo "$lossy of $done_rounds times what was not synced was lost"
 echo OK
