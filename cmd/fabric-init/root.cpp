@@ -184,7 +184,6 @@ void mount_on(Spec& spec, const wire::MountOp& op, int root) {
       return;
     case wire::k_hide:
       return hide(root, target);
-      return;
     default:
       if (!apply_path(spec, op, root)) refuse("reading the spec", "unknown mount", EPROTO);
   }

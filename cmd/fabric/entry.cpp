@@ -6,7 +6,6 @@
 // other command, the C library starts as usual.
 //
 // Nothing is initialised when this runs: no relocated address, no thread-local variable, no errno.
-#include <fcntl.h>
 #include <sys/syscall.h>
 
 #include <cstddef>
@@ -30,8 +29,7 @@ inline bool same(const char* text, const char* other) {
   return *text == *other;
 }
 
-// Of `path`, which holds `length` bytes of the name of this program: the directory's part of it is
-// kept and `place` put behind.
+// Behind the first `directory` bytes of `path`.
 inline void put(char* path, size_t directory, const char* place) {
   size_t i = 0;
   for (; place[i] != 0; ++i) path[directory + i] = place[i];

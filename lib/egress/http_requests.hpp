@@ -49,8 +49,8 @@ class HttpRequests {
   State state_ = State::head;
   [[nodiscard]] std::string_view rest() const { return std::string_view(held_).substr(done_); }
 
-  std::string held_;  // up to done_: has been dealt with
-  size_t done_ = 0;   // came, and did not go on yet
+  std::string held_;  // came; from done_ on it did not go on yet
+  size_t done_ = 0;
   uint64_t left_ = 0;
   size_t heads_ = 0, trailers_ = 0;
 };

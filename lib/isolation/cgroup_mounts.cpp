@@ -3,36 +3,10 @@
 
 #include <algorithm>
 
+#include "isolation/mount_info.hpp"
+#include "isolation/split.hpp"
+
 namespace fabric {
-
-namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
-// mountinfo writes space, tab, newline and backslash as \ooo.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      int value = (text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0');
-      out += static_cast<char>(value);
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-}  // namespace
 
 bool CgroupHierarchy::has(std::string_view controller) const {
   return std::find(controllers.begin(), controllers.end(), controller) != controllers.end();
@@ -69,18 +43,14 @@ std::string CgroupHierarchy::path_in(std::string_view proc_cgroup) const {
 
 std::vector<CgroupHierarchy> parse_cgroup_mounts(std::string_view mountinfo) {
   std::vector<CgroupHierarchy> found;
-  for (std::string_view line : split(mountinfo, '\n')) {
-    auto fields = split(line, ' ');
-    auto dash = std::find(fields.begin(), fields.end(), "-");
-    if (dash - fields.begin() < 6 || fields.end() - dash < 4) continue;
-    std::string_view type = *(dash + 1);
-    if (type != "cgroup" && type != "cgroup2") continue;
+  for (MountInfo& mount : parse_mount_info(mountinfo)) {
     CgroupHierarchy hierarchy;
-    hierarchy.unified = type == "cgroup2";
-    hierarchy.mount_root = unescape(fields[3]);
-    hierarchy.mount_point = unescape(fields[4]);
+    hierarchy.unified = mount.type == "cgroup2";
+    if (!hierarchy.unified && mount.type != "cgroup") continue;
+    hierarchy.mount_root = std::move(mount.root);
+    hierarchy.mount_point = std::move(mount.point);
     if (!hierarchy.unified)
-      for (std::string_view option : split(*(dash + 3), ','))
+      for (std::string_view option : split(mount.super_options, ','))
         if (option == "memory" || option == "cpu" || option == "cpuacct" || option == "pids" ||
             option == "blkio")
           hierarchy.controllers.emplace_back(option);

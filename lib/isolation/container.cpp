@@ -32,19 +32,10 @@ std::optional<uint32_t> number_in(std::string_view text) {
   return value;
 }
 
-std::string field(const std::string& line, int number) {
-  size_t begin = 0;
-  for (; number > 0 && begin != std::string::npos; --number) {
-    begin = line.find(':', begin);
-    if (begin != std::string::npos) ++begin;
-  }
-  return begin == std::string::npos ? "" : line.substr(begin, line.find(':', begin) - begin);
-}
-
 Result<uint32_t> account_id(const Fd& root, const char* file, const std::string& name) {
   if (const auto number = number_in(name)) return *number;
-  const auto id = number_in(field(find_account(root, file, name), 2));
-  if (id) return *id;
+  const auto account = find_account(root, file, name);
+  if (const auto id = account ? number_in(account->id) : std::nullopt) return *id;
   return fail(ErrorCode::usage, "its user is " + name + ", whom its /" + file + " does not know");
 }
 
@@ -56,8 +47,8 @@ Result<IdPair> user_of(const Fd& root, const std::string& user) {
   IdPair ids;
   if (!name.empty()) {
     ids.uid = TRY(account_id(root, "etc/passwd", name));
-    const std::string line = find_account(root, "etc/passwd", std::to_string(ids.uid));
-    ids.gid = number_in(field(line, 3)).value_or(0);
+    if (const auto account = find_account(root, "etc/passwd", std::to_string(ids.uid)))
+      ids.gid = number_in(account->fourth).value_or(0);
   }
   if (colon != std::string::npos)
     ids.gid = TRY(account_id(root, "etc/group", user.substr(colon + 1)));

@@ -9,10 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <memory>
-#include <sstream>
 #include <string_view>
 
 #include "isolation/host_path.hpp"
+#include "isolation/split.hpp"
 
 namespace fabric {
 
@@ -31,18 +31,10 @@ std::string text_in(const Fd& root, const std::string& path) {
   return text;
 }
 
-std::string field(const std::string& line, int number) {
-  std::istringstream in(line);
-  std::string text;
-  for (int i = 0; i <= number; ++i)
-    if (!std::getline(in, text, ':')) return "";
-  return text;
-}
-
 // Where it has no name programs like git and ssh do not know what to think of it.
 void add_account(MountPlan& plan, const Fd& root, const std::string& file, uint32_t id,
                  const std::string& line) {
-  if (!find_account(root, file, std::to_string(id)).empty()) return;
+  if (find_account(root, file, std::to_string(id))) return;
   plan.push_back({wire::k_text_file, text_in(root, file) + line, file});
 }
 
@@ -88,11 +80,15 @@ Status add_rights(MountPlan& plan, const Fd& root, bool fixed) {
 
 }  // namespace
 
-std::string find_account(const Fd& root, const std::string& file, const std::string& name_or_id) {
-  std::istringstream lines(text_in(root, file));
-  for (std::string line; std::getline(lines, line);)
-    if (field(line, 0) == name_or_id || field(line, 2) == name_or_id) return line;
-  return "";
+std::optional<Account> find_account(const Fd& root, const std::string& file,
+                                    const std::string& name_or_id) {
+  const std::string text = text_in(root, file);
+  for (std::string_view line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() < 4 || (fields[0] != name_or_id && fields[2] != name_or_id)) continue;
+    return Account{std::string(fields[2]), std::string(fields[3])};
+  }
+  return std::nullopt;
 }
 
 Result<MountPlan> make_container_plan(const Fd& root, IdPair inside, bool fixed,

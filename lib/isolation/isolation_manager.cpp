@@ -197,10 +197,11 @@ Result<InitSpec> IsolationManager::State::describe(const SandboxSpec& spec, cons
       init.flags |= wire::k_egress;
       init.networks = egress_networks(spec.options);
     }
-    init.filter = TRY(policies.get(spec.options.seccomp));
     if (spec.options.learn) {
       init.flags |= wire::k_learn;
       init.filter = std::make_shared<const SeccompFilter>(TRY(make_learning_filter()));
+    } else {
+      init.filter = TRY(policies.get(spec.options.seccomp));
     }
     if (container != nullptr)
       TRY_STATUS(describe_container(*container, spec, init));

@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
-#include <sstream>
 
 #include "base/fd.hpp"
 #include "isolation/init_wire.hpp"
+#include "isolation/mount_info.hpp"
 #include "model/sandbox_rules.hpp"
 
 namespace fabric {
@@ -120,17 +120,10 @@ void cover_special_mounts(MountPlan& plan, const std::vector<std::string>& shown
   static constexpr std::array k_ordinary{"ext2",    "ext3",    "ext4", "xfs",  "btrfs",
                                          "overlay", "zfs",     "nfs",  "nfs4", "vfat",
                                          "tmpfs",   "fuseblk", "9p",   "f2fs", "virtiofs"};
-  std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string skip, point, word, type;
-    words >> skip >> skip >> skip >> skip >> point;
-    while (words >> word && word != "-") {
-    }
-    words >> type;
-    if (std::find(k_ordinary.begin(), k_ordinary.end(), type) != k_ordinary.end()) continue;
-    cover(plan, shown, point);
-  }
+  const std::string mounts = read_file("/proc/self/mountinfo").value_or("");
+  for (const MountInfo& mount : parse_mount_info(mounts))
+    if (std::find(k_ordinary.begin(), k_ordinary.end(), mount.type) == k_ordinary.end())
+      cover(plan, shown, mount.point);
 }
 
 }  // namespace

@@ -156,9 +156,7 @@ void OneShotEgress::add(const EgressRefused& refused) {
 
 std::vector<EgressRefused> OneShotEgress::finish(Duration patience) {
   const MonoTime until = system_clock().monotonic() + patience;
-  if (fd() >= 0) {
-    (void)send_with_descriptors(egress_.connection, encode_shutdown(), {});
-  }
+  if (fd() >= 0) (void)send_with_descriptors(egress_.connection, encode_shutdown(), {});
   while (fd() >= 0 && wait_readable(fd(), until) && read()) {
   }
   end_process();

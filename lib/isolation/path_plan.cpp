@@ -12,6 +12,7 @@
 #include <map>
 
 #include "isolation/host_path.hpp"
+#include "isolation/mount_info.hpp"
 #include "isolation/path_glob.hpp"
 #include "isolation/path_nodes.hpp"
 #include "isolation/tree_walk.hpp"
@@ -343,25 +344,12 @@ class Planner {
           nodes_.at(join_path(tree.inside, name)).hide = true;
     const std::string mounts =
         request_.mounts.empty() ? read_file("/proc/self/mountinfo").value_or("") : request_.mounts;
-    for (std::string_view rest = mounts; !rest.empty();) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-      const auto [point, type] = point_and_type(line);
-      if (point == tree.host || !is_beneath(point, tree.host) || !is_special(type)) continue;
+    for (const MountInfo& mount : parse_mount_info(mounts)) {
+      const std::string& point = mount.point;
+      if (point == tree.host || !is_beneath(point, tree.host) || !is_special(mount.type)) continue;
       nodes_.at(join_path(tree.inside, relative_to(point, tree.host))).hide = true;
     }
     return {};
-  }
-
-  // Of a line of /proc/PID/mountinfo: its fifth word, and the one behind " - ".
-  static std::pair<std::string, std::string> point_and_type(std::string_view line) {
-    const auto word = [](std::string_view text, int skip) {
-      for (; skip > 0; --skip) text.remove_prefix(std::min(text.find(' '), text.size() - 1) + 1);
-      return std::string(text.substr(0, text.find(' ')));
-    };
-    const size_t dash = line.find(" - ");
-    if (dash == std::string_view::npos) return {};
-    return {word(line, 4), word(line.substr(dash + 3), 0)};
   }
 
   static bool is_special(const std::string& type) {

@@ -7,9 +7,8 @@ namespace fabric {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> k_kinds{"call",      "file",   "connect", "name",
-                                                   "publish",   "memory", "pids",    "cpu",
-                                                   "file_size", "files",  "disk",    "output"};
+constexpr std::array<std::string_view, 10> k_kinds{"call",   "file", "connect",   "name", "publish",
+                                                   "memory", "pids", "file_size", "disk", "output"};
 constexpr std::array<std::string_view, 5> k_sources{"filter", "landlock", "egress", "limit",
                                                     "output"};
 constexpr size_t k_longest_text = 300;

@@ -22,9 +22,7 @@ enum class ViolationKind : uint8_t {
   publish,  // a port for the host
   memory,
   pids,
-  cpu,
   file_size,
-  files,  // descriptors
   disk,
   output,
 };

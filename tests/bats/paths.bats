@@ -340,3 +340,13 @@ git_project() {
   expect_equal "$(cat "$P/.env")" token2
   state_is a ready
 }
+
+@test "a file system about the machine is not handed over with what it is in, whatever it is called" {
+  requires root namespaces unshare
+  mkdir -p "$BATS_TEST_TMPDIR/given/a proc"
+  # In a mount namespace of our own. Outside of the sandbox it can be read.
+  run --separate-stderr unshare -m sh -c 'mount -t proc proc "$1/a proc" && head -c 5 "$1/a proc/version" &&
+    "$0" sandbox run --work none --ro "$1:/given" -- cat "/given/a proc/version"' "$FABRIC" "$BATS_TEST_TMPDIR/given"
+  expect_equal "$output" Linux
+  [ "$status" -ne 0 ]
+}

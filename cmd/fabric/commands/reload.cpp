@@ -67,24 +67,33 @@ Result<Rules> rules_given(const AgentDefinition& now, const Rules& files, const 
   return given;
 }
 
-Result<Reloaded> reload(const config::Workspace& workspace, Client* client,
-                        const AgentDefinition& now, const Change& change) {
+struct Plan {
+  Reloaded change;
+  Rules given;
+};
+
+Result<Plan> plan_for(const config::Workspace& workspace, const AgentDefinition& now,
+                      const Change& change) {
   const Rules files = TRY(config::load_egress(workspace, now.id));
-  const Rules given = TRY(rules_given(now, files, change));
+  Plan plan;
+  plan.given = TRY(rules_given(now, files, change));
   Rules all = files;
-  all.insert(all.end(), given.begin(), given.end());
-  Reloaded done{now.id, all, without(all, now.sandbox.egress), without(now.sandbox.egress, all),
-                "none"};
-  if (!client) return done;
+  all.insert(all.end(), plan.given.begin(), plan.given.end());
+  plan.change = {now.id, all, without(all, now.sandbox.egress), without(now.sandbox.egress, all),
+                 "none"};
+  return plan;
+}
+
+Status apply(Client& client, Plan& plan) {
   json::Writer params;
-  params.begin_object().field("id", now.id).key("egress");
-  write_list(params, all);
+  params.begin_object().field("id", plan.change.id).key("egress");
+  write_list(params, plan.change.egress);
   params.key("given");
-  write_list(params, given);
+  write_list(params, plan.given);
   params.end_object();
-  const json::Document answer = TRY(client->perform("set_egress", params.text()));
-  done.effect = json::get_string(answer, "effect").value_or("none");
-  return done;
+  const json::Document answer = TRY(client.perform("set_egress", params.text()));
+  plan.change.effect = json::get_string(answer, "effect").value_or("none");
+  return {};
 }
 
 Result<std::vector<AgentDefinition>> chosen_agents(const config::Workspace& workspace,
@@ -135,19 +144,21 @@ Result<int> run(const Arguments& arguments) {
                 "write it in front: fabric reload AGENT --egress RULE");
   const config::Workspace workspace = TRY(workspace_of(arguments));
   const auto agents = TRY(chosen_agents(workspace, arguments.positionals()));
+  // All of them are read before one is changed: a file with a mistake changes nothing.
+  std::vector<Plan> plans;
+  for (const AgentDefinition& agent : agents)
+    plans.push_back(TRY(plan_for(workspace, agent, change)));
   std::optional<Client> client;
   if (!dry_run) client = TRY(Client::open(workspace));
-  // All of them are read before one is changed: a file with a mistake changes nothing.
-  for (const AgentDefinition& agent : agents) TRY(reload(workspace, nullptr, agent, change));
   std::vector<std::string> elements;
-  for (const AgentDefinition& agent : agents) {
-    const Reloaded done = TRY(reload(workspace, client ? &*client : nullptr, agent, change));
+  for (Plan& plan : plans) {
+    if (client) TRY_STATUS(apply(*client, plan));
     if (choice.wanted()) {
-      elements.push_back(choice.object(k_fields, done));
+      elements.push_back(choice.object(k_fields, plan.change));
       continue;
     }
-    TRY_STATUS(print(in_words(done, dry_run)));
-    warn_of_addresses(done);
+    TRY_STATUS(print(in_words(plan.change, dry_run)));
+    warn_of_addresses(plan.change);
   }
   if (choice.wanted()) TRY_STATUS(print(json_array(elements)));
   if (agents.empty() && !choice.wanted())

@@ -35,8 +35,8 @@ constexpr auto k_fields = std::to_array<JsonField<Violation>>({
     {"process", "Its name, which it may choose, or null.",
      [](json::Writer& w, const Violation& v) { text_or_null(w, v.process); }},
     {"kind",
-     "What it was: call, file, connect, name, publish, or a limit: memory, pids, cpu, file_size, "
-     "files, disk, output.",
+     "What it was: call, file, connect, name, publish, or a limit: memory, pids, file_size, "
+     "disk, output.",
      [](json::Writer& w, const Violation& v) { w.string(to_string(v.kind)); }},
     {"what", "The call, path, host or limit.",
      [](json::Writer& w, const Violation& v) { w.string(v.what); }},

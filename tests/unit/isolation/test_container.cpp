@@ -44,13 +44,16 @@ TEST_CASE("names in a root lead nowhere else") {
 
 TEST_CASE("accounts are those of the root, not of the host") {
   Root root;
-  CHECK(find_account(root.open(), "etc/passwd", "root").empty());
+  CHECK_FALSE(find_account(root.open(), "etc/passwd", "root"));
   fs::create_symlink("/etc/real", root.path + "/etc/passwd");
-  CHECK(find_account(root.open(), "etc/passwd", "root").empty());
+  CHECK_FALSE(find_account(root.open(), "etc/passwd", "root"));
   REQUIRE(write_file_atomically(root.path + "/etc/real", "dev:x:7:8::/h:/s\n", 0644));
-  CHECK(find_account(root.open(), "etc/passwd", "dev") == "dev:x:7:8::/h:/s");
-  CHECK(find_account(root.open(), "etc/passwd", "7") == "dev:x:7:8::/h:/s");
-  CHECK(find_account(root.open(), "etc/passwd", "8").empty());
+  const auto dev = find_account(root.open(), "etc/passwd", "dev");
+  REQUIRE(dev);
+  CHECK(dev->id == "7");
+  CHECK(dev->fourth == "8");
+  CHECK(find_account(root.open(), "etc/passwd", "7"));
+  CHECK_FALSE(find_account(root.open(), "etc/passwd", "8"));
 }
 
 TEST_CASE("no two sandboxes have a range of ids in common") {
