@@ -3,10 +3,7 @@ load helper
 
 # A server on the host's loopback, known by the name web.test to the egress process only.
 serve() {
-  mkdir "$BATS_TEST_TMPDIR/site"
-  echo "from outside" >"$BATS_TEST_TMPDIR/site/page"
-  python3 - "$BATS_TEST_TMPDIR/site" "$BATS_TEST_TMPDIR/port" 3>&- <<'PYTHON' 2>/dev/null &
-import functools, http.server, os, sys
+  serve_site '
 class Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -18,24 +15,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(b"begin\n"[:3])
         self.wfile.flush()
         while not os.path.exists("go"):
-            __import__("time").sleep(0.02)
-        self.wfile.write(b"in\n")
-os.chdir(sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-open(sys.argv[2] + ".new", "w").write(str(server.server_port))
-os.rename(sys.argv[2] + ".new", sys.argv[2])
-server.serve_forever()
-PYTHON
-  SERVER=$!
-  wait_until 10 test -s "$BATS_TEST_TMPDIR/port"
-  PORT=$(cat "$BATS_TEST_TMPDIR/port")
-  # Readable by the account that the egress process becomes, which the test's directory is not.
-  HOSTS=$(mktemp /tmp/fabric-hosts-XXXXXX)
-  chmod 644 "$HOSTS"
-  echo '127.0.0.1 web.test www.sub.test sub.test other.test' >"$HOSTS"
-  printf '[egress]\nhosts_file = "%s"\n' "$HOSTS" >fabric.toml
-  # The attack must be possible where there is no sandbox.
-  expect_equal "$(curl -sS "http://127.0.0.1:$PORT/page")" "from outside"
+            time.sleep(0.02)
+        self.wfile.write(b"in\n")'
+  known_as web.test www.sub.test sub.test other.test
 }
 
 teardown_server() {

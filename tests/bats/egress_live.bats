@@ -5,10 +5,7 @@ load helper
 # A server on the host's loopback, known as web.test and other.test to the egress process only. It
 # keeps a connection to /hold open for ever, and says so with a file.
 serve() {
-  mkdir "$BATS_TEST_TMPDIR/site"
-  echo "from outside" >"$BATS_TEST_TMPDIR/site/page"
-  python3 - "$BATS_TEST_TMPDIR/site" "$BATS_TEST_TMPDIR/port" 3>&- <<'PYTHON' 2>/dev/null &
-import http.server, os, sys, threading
+  serve_site '
 class Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -20,22 +17,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(b"begun\n")
         self.wfile.flush()
         open("held", "w").close()
-        threading.Event().wait()
-os.chdir(sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-open(sys.argv[2] + ".new", "w").write(str(server.server_port))
-os.rename(sys.argv[2] + ".new", sys.argv[2])
-server.serve_forever()
-PYTHON
-  SERVER=$!
-  wait_until 10 test -s "$BATS_TEST_TMPDIR/port"
-  PORT=$(cat "$BATS_TEST_TMPDIR/port")
-  # Readable by the account that the egress process becomes, which the test's directory is not.
-  HOSTS=$(mktemp /tmp/fabric-hosts-XXXXXX)
-  chmod 644 "$HOSTS"
-  echo '127.0.0.1 web.test other.test' >"$HOSTS"
-  printf '[egress]\nhosts_file = "%s"\n' "$HOSTS" >fabric.toml
-  expect_equal "$(curl -sS "http://127.0.0.1:$PORT/page")" "from outside"
+        threading.Event().wait()'
+  known_as web.test other.test
 }
 
 eval "helper_$(declare -f teardown)"

@@ -146,3 +146,35 @@ refused() {
   expect_match "$stderr" "$regex" || return 1
   expect_equal "$(grep -c '^fabric: error: ' <<<"$stderr")" 1
 }
+
+# serve_site [PYTHON]: a web server on the host's loopback, SERVER its pid and PORT where, with a page
+# "from outside". PYTHON: a class Handler in the place of the one that serves files.
+serve_site() {
+  mkdir "$BATS_TEST_TMPDIR/site"
+  echo "from outside" >"$BATS_TEST_TMPDIR/site/page"
+  python3 - "$BATS_TEST_TMPDIR/site" "$BATS_TEST_TMPDIR/port" "${1:-}" 3>&- <<'PYTHON' 2>/dev/null &
+import http.server, os, sys, threading, time
+Handler = http.server.SimpleHTTPRequestHandler
+exec(sys.argv[3])
+os.chdir(sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+open(sys.argv[2] + ".new", "w").write(str(server.server_port))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+server.serve_forever()
+PYTHON
+  # shellcheck disable=SC2034 # for teardown
+  SERVER=$!
+  wait_until 10 test -s "$BATS_TEST_TMPDIR/port"
+  PORT=$(cat "$BATS_TEST_TMPDIR/port")
+  # What a sandbox is refused has to be possible where there is none.
+  expect_equal "$(curl -sS "http://127.0.0.1:$PORT/page")" "from outside"
+}
+
+# known_as NAME...: names of the host's loopback, for the egress processes of this workspace only.
+known_as() {
+  # Readable by the account that they become, which the test's directory is not.
+  HOSTS=$(mktemp /tmp/fabric-hosts-XXXXXX)
+  chmod 644 "$HOSTS"
+  echo "127.0.0.1 $*" >"$HOSTS"
+  printf '[egress]\nhosts_file = "%s"\n' "$HOSTS" >fabric.toml
+}

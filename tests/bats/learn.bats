@@ -16,23 +16,8 @@ setup_data() {
 }
 
 serve() {
-  mkdir "$BATS_TEST_TMPDIR/site"
-  echo "from outside" >"$BATS_TEST_TMPDIR/site/page"
-  python3 - "$BATS_TEST_TMPDIR/site" "$BATS_TEST_TMPDIR/port" 3>&- <<'PYTHON' 2>/dev/null &
-import http.server, os, sys
-os.chdir(sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
-open(sys.argv[2] + ".new", "w").write(str(server.server_port))
-os.rename(sys.argv[2] + ".new", sys.argv[2])
-server.serve_forever()
-PYTHON
-  SERVER=$!
-  wait_until 10 test -s "$BATS_TEST_TMPDIR/port"
-  PORT=$(cat "$BATS_TEST_TMPDIR/port")
-  HOSTS=$(mktemp /tmp/fabric-hosts-XXXXXX)
-  chmod 644 "$HOSTS"
-  echo '127.0.0.1 web.test other.test' >"$HOSTS"
-  printf '[egress]\nhosts_file = "%s"\n' "$HOSTS" >fabric.toml
+  serve_site
+  known_as web.test other.test
 }
 
 eval "helper_$(declare -f teardown)"

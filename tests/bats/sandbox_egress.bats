@@ -10,25 +10,11 @@ box() { "$FABRIC" sandbox run "$@"; }
 
 # A server on the host's loopback, known as web.test to who reads $DIR/hosts.
 serve() {
-  mkdir "$BATS_TEST_TMPDIR/site"
-  echo "from outside" >"$BATS_TEST_TMPDIR/site/page"
+  serve_site
   DIR=$(mktemp -d /tmp/fabric-run-egress-XXXXXX) # readable by the account of the egress process
   chmod 755 "$DIR"
   echo '127.0.0.1 web.test other.test api.test' >"$DIR/hosts"
   chmod 644 "$DIR/hosts"
-  python3 - "$BATS_TEST_TMPDIR/site" "$BATS_TEST_TMPDIR/port" 3>&- <<'PYTHON' 2>/dev/null &
-import http.server, os, sys
-os.chdir(sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
-open(sys.argv[2] + ".new", "w").write(str(server.server_port))
-os.rename(sys.argv[2] + ".new", sys.argv[2])
-server.serve_forever()
-PYTHON
-  SERVER=$!
-  wait_until 10 test -s "$BATS_TEST_TMPDIR/port"
-  PORT=$(cat "$BATS_TEST_TMPDIR/port")
-  # What is refused below has to be possible where there is no sandbox.
-  expect_equal "$(curl -sS "http://127.0.0.1:$PORT/page")" "from outside"
 }
 
 eval "helper_$(declare -f teardown)"
