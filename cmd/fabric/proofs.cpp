@@ -332,7 +332,7 @@ class Prover {
                        : own.code == 9 ? Verdict::unproven
                                        : Verdict::broken,
                        holds           ? "its program ran, /bin/sh was not there"
-                       : own.code != 0 ? own.error
+                       : own.code != 0 ? own.error.substr(0, own.error.find('\n'))
                                        : "/bin/sh of the host was there"});
     return {};
   }

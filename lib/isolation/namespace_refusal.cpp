@@ -83,6 +83,10 @@ Error init_refusal(const std::string& what, int error_number) {
     return {ErrorCode::unavailable, what,
             "start the kernel with lsm=landlock,... (Linux 5.19 or newer); or take it as it is: "
             "--degrade"};
+  if (what.starts_with("opening a file system: overlay") && error_number == ENODEV)
+    return {ErrorCode::unavailable,
+            "the kernel has no overlay file system, which isolation level container needs",
+            "modprobe overlay"};
   if (what.starts_with("making namespaces"))
     return namespace_refusal(NamespaceStep::clone, what, error_number);
   // As root nothing stands in the way of these, but in a container whose capabilities are few.

@@ -39,6 +39,13 @@ proofs() {
 }
 check 'doctor: every promise holds' proofs
 
+no_overlay() {
+  if grep -qw overlay /proc/filesystems; then return 0; fi
+  mkdir -p /tmp/one/root/bin
+  same "$(code_of fabric sandbox run --degrade --work none --root /tmp/one/root -- true)" 9 && { grep -q 'modprobe overlay' /tmp/err || { cat /tmp/err; false; }; }
+}
+check 'no overlay file system: 9, and what to type' no_overlay
+
 # shellcheck disable=SC2016
 no_user_namespaces() {
   echo 0 >/proc/sys/user/max_user_namespaces
