@@ -7,7 +7,7 @@ export HOME=/root
 for module in /guest/modules/*.ko; do insmod "$module" 2>/dev/null; done
 mkdir /tmp/containers
 check 'a disk' mount -o loop,prjquota /guest/disk /tmp/containers
-mkdir -p /tmp/containers/w /tmp/containers/root/bin /tmp/containers/root/srv && cd /tmp/containers/w || exit 1
+mkdir -p /tmp/containers/c /tmp/containers/root/bin /tmp/containers/root/srv && cd /tmp/containers/c || exit 1
 cp /bin/busybox /tmp/containers/root/bin/busybox
 for name in sh id cat tail touch dd; do ln -s busybox /tmp/containers/root/bin/$name; done
 chmod 777 /tmp/containers/root/srv
